@@ -1,0 +1,113 @@
+"""What every command shares: argument text, exit codes, signals, the stdout contract.
+
+stdout carries text or JSON and nothing else; all else goes to stderr. Exit codes: 0 done,
+1 the job failed, 2 the call was wrong, 130 interrupted (Ctrl-C). A reader that goes away
+(`| head -1`) ends the command quietly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, NoReturn
+
+from pi_runtime.errors import Error, UsageError
+
+DEFAULT_MODEL = Path("/var/lib/textgenrnn-pi/model.tflite")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors are one line, as all errors here."""
+
+    def __init__(self, prog: str, description: str, examples: str) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=f"examples:\n{examples}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self.add_argument("--version", action="version", version=version("textgenrnn-pi"))
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `UsageError` instead of printing the whole usage."""
+        raise UsageError(message, f"see {self.prog} --help")
+
+
+def run(command: Callable[[list[str]], int | None], argv: list[str] | None = None) -> NoReturn:
+    """Run `command(argv)` and leave the process with its exit code."""
+    sys.exit(_guarded(command, argv))
+
+
+def _guarded(command: Callable[[list[str]], int | None], argv: list[str] | None) -> int:
+    debug = bool(os.environ.get("RNN_DEBUG"))
+    try:
+        speak_utf8()
+        code = command(utf8_arguments() if argv is None else argv) or 0
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader has what it wanted. Point stdout elsewhere, or the interpreter's own
+        # flush at exit complains.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except Error as error:
+        if debug:
+            raise
+        say(f"error: {error}")
+        return error.exit_code
+    except OSError as error:
+        if debug:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"error: {where}{(error.strerror or str(error)).lower()}")
+        return 1
+
+
+def speak_utf8() -> None:
+    """Write UTF-8 whatever the locale says: `ssh host rnn-generate` may run under any."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(encoding="utf-8", errors="replace")
+
+
+def utf8_arguments() -> list[str]:
+    """Return the command's arguments decoded as UTF-8, not by the locale.
+
+    Raises:
+        UsageError: an argument is not valid UTF-8.
+    """
+    try:
+        return [os.fsencode(argument).decode("utf-8") for argument in sys.argv[1:]]
+    except UnicodeDecodeError:
+        raise UsageError("an argument is not UTF-8", "send it from a UTF-8 terminal") from None
+
+
+def say(message: str) -> None:
+    """Write one line to stderr."""
+    print(message, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def emit(text: str, file: IO[str] | None = None) -> None:
+    """Write text to stdout (or `file`) at once."""
+    out = sys.stdout if file is None else file
+    out.write(text)
+    out.flush()
+
+
+def model_path(argument: str | None) -> Path:
+    """Return the model a command works on: the argument, `$RNN_MODEL`, or the Pi's own."""
+    if argument:
+        return Path(argument)
+    if environment := os.environ.get("RNN_MODEL"):
+        return Path(environment)
+    if DEFAULT_MODEL.exists():
+        return DEFAULT_MODEL
+    raise UsageError("no model named", f"give MODEL, set RNN_MODEL, or put one at {DEFAULT_MODEL}")
