@@ -11,10 +11,10 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import IO, NoReturn
 
+from pi_runtime._version import __version__
 from pi_runtime.errors import Error, UsageError
 
 DEFAULT_MODEL = Path("/var/lib/textgenrnn-pi/model.tflite")
@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        self.add_argument("--version", action="version", version=version("textgenrnn-pi"))
+        self.add_argument("--version", action="version", version=__version__)
 
     def error(self, message: str) -> NoReturn:
         """Raise `UsageError` instead of printing the whole usage."""

@@ -1,0 +1,1 @@
+"""Turn a textgenrnn checkpoint into one .tflite file for the Raspberry Pi (desktop side)."""

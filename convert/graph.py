@@ -1,0 +1,294 @@
+"""`Network` → TFLite FlatBuffer, builtin operators only, and where each array lies in it.
+
+A forward-only network becomes one step of its windows in flight (see `pi_runtime.backends`):
+
+    (token int32[B], state…) → (probabilities float32[B, V], state…)
+    state: hidden and cell of each layer float32[T, B, U], then the attention average's
+           maximum [T, B, 1], denominator [T, B, 1] and numerator [T, B, F]
+
+The caller moves the rows on: row a of the state that goes in is row a - 1 of the state that came
+out, and row 0 is zero (its maximum: `NO_LOGIT`). A bidirectional network becomes its whole window:
+
+    window int32[T, B] → probabilities float32[B, V]
+
+B, the number of streams, may be resized. The weights are constants in the graph: a function over
+variables can be converted to a small file that loads, runs, and returns NaN.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from pi_runtime.network import EPSILON, FloatArray, Lstm, Network
+
+Tensor = Any
+"""A tf.Tensor; TensorFlow has no types."""
+
+
+def build_flatbuffer(network: Network, max_length: int) -> tuple[bytes, dict[str, Any]]:
+    """Return the FlatBuffer and, an array's name, its place for the manifest.
+
+    Raises:
+        RuntimeError: TensorFlow's converter failed, or an array is not in the file as it was given.
+    """
+    constants = _Constants()
+    with _quiet():
+        import tensorflow as tf
+
+        if network.bidirectional:
+            function, signature = _whole_window(tf, network, max_length, constants)
+        else:
+            function, signature = _in_flight_step(tf, network, max_length, constants)
+        concrete = tf.function(function, input_signature=signature).get_concrete_function()
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        flatbuffer: bytes = converter.convert()
+    return flatbuffer, constants.places(flatbuffer)
+
+
+class _Constants:
+    """The matrices of the graph, and which of the network's arrays each of them holds."""
+
+    def __init__(self) -> None:
+        self._stored: list[tuple[np.ndarray[Any, Any], dict[str, tuple[int, int, bool]]]] = []
+        self._names: dict[str, tuple[int, ...]] = {}
+
+    def table(self, name: str, array: FloatArray) -> FloatArray:
+        """Register an array that the file stores as it is."""
+        return self._add(array, array, {name: (0, 0, False)}, {name: array.shape})
+
+    def matrix(self, **parts: FloatArray) -> FloatArray:
+        """Register matrices stacked by rows for one product; the file stores the transpose."""
+        stacked = np.concatenate(list(parts.values()), dtype=np.float32)
+        places, shapes, row = {}, {}, 0
+        for name, part in parts.items():
+            places[name] = (row, stacked.shape[0], True)
+            shapes[name] = part.shape
+            row += len(part)
+        return self._add(stacked, stacked.T, places, shapes)
+
+    def _add(
+        self,
+        array: FloatArray,
+        stored: FloatArray,
+        places: dict[str, tuple[int, int, bool]],
+        shapes: dict[str, tuple[int, ...]],
+    ) -> FloatArray:
+        self._stored.append((np.ascontiguousarray(stored, "<f4"), places))
+        self._names |= shapes
+        return array
+
+    def places(self, flatbuffer: bytes) -> dict[str, Any]:
+        """Find every array's bytes in the file."""
+        places: dict[str, Any] = {}
+        for stored, parts in self._stored:
+            offset = _find_aligned(flatbuffer, stored.tobytes())
+            if offset < 0:
+                raise RuntimeError(f"TensorFlow changed {', '.join(parts)} on the way")
+            for name, (row, width, transposed) in parts.items():
+                shape = self._names[name]
+                strides = [4, 4 * width] if transposed else [4 * int(np.prod(shape[1:])), 4]
+                places[name] = {
+                    "dtype": "float32",
+                    "offset": offset + 4 * row,
+                    "shape": list(shape),
+                    "strides": strides[-len(shape) :],
+                }
+        return places
+
+
+def _find_aligned(haystack: bytes, needle: bytes) -> int:
+    at = haystack.find(needle)
+    while at >= 0 and at % 4:
+        at = haystack.find(needle, at + 1)
+    return at
+
+
+def _in_flight_step(
+    tf: Any, network: Network, max_length: int, constants: _Constants
+) -> tuple[Callable[..., Any], list[Any]]:
+    units, depth = network.units, len(network.layers)
+    width, features = network.embedding.shape[1], network.attention.shape[0]
+    embedding = constants.table("embedding", network.embedding)
+    first = network.layers[0][0]
+    kernel = constants.matrix(**{"rnn_1/forward/kernel": first.kernel})
+    products = [constants.matrix(**{"rnn_1/forward/recurrent": first.recurrent})]
+    for number, (lstm,) in enumerate(network.layers[1:], 2):
+        name = f"rnn_{number}/forward"
+        products.append(
+            constants.matrix(
+                **{f"{name}/kernel": lstm.kernel, f"{name}/recurrent": lstm.recurrent}
+            )
+        )
+    biases = [
+        constants.table(f"rnn_{number}/forward/bias", layer[0].bias)
+        for number, layer in enumerate(network.layers, 1)
+    ]
+    attend_embedding = constants.matrix(**{"attention/embedding": network.attention[:width]})
+    attend_layers = constants.matrix(**{"attention/layers": network.attention[width:]})
+    output = constants.matrix(**{"output/kernel": network.output_kernel})
+    output_bias = constants.table("output/bias", network.output_bias)
+
+    def step(token: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        hidden, cell = state[:depth], state[depth : 2 * depth]
+        maximum, denominator, numerator = state[2 * depth :]
+        embedded = tf.gather(embedding, token)  # [B, E]
+        projected = tf.matmul(embedded, kernel) + biases[0]
+        new_hidden: list[Tensor] = []
+        new_cell: list[Tensor] = []
+        for level, product in enumerate(products):
+            if level == 0:
+                gates = tf.matmul(hidden[0], product) + projected
+            else:
+                inputs = tf.concat([new_hidden[-1], hidden[level]], -1)
+                gates = tf.matmul(inputs, product) + biases[level]
+            output_, cell_ = _cell(tf, gates, cell[level])
+            new_hidden.append(output_)
+            new_cell.append(cell_)
+        # Two products, not one over the concatenation: the embedding is the same for all rows.
+        outputs = tf.concat(new_hidden, -1)  # [T, B, F - E]
+        logit = tf.matmul(outputs, attend_layers) + tf.matmul(embedded, attend_embedding)
+        new_maximum = tf.maximum(maximum, logit)
+        decay, weight = tf.exp(maximum - new_maximum), tf.exp(logit - new_maximum)
+        new_denominator = denominator * decay + weight
+        new_numerator = tf.concat(
+            [
+                numerator[..., :width] * decay + embedded * weight,
+                numerator[..., width:] * decay + outputs * weight,
+            ],
+            -1,
+        )
+        average = new_numerator[-1] / (new_denominator[-1] + EPSILON)
+        probabilities = tf.nn.softmax(tf.matmul(average, output) + output_bias)
+        return (
+            probabilities,
+            *new_hidden,
+            *new_cell,
+            new_maximum,
+            new_denominator,
+            new_numerator,
+        )
+
+    widths = [units] * (2 * depth) + [1, 1, features]
+    return step, [
+        tf.TensorSpec([None], tf.int32, name="token"),
+        *(
+            tf.TensorSpec([max_length, None, width], tf.float32, name=f"state_{number}")
+            for number, width in enumerate(widths)
+        ),
+    ]
+
+
+def _cell(tf: Any, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    """Return an LSTM cell's output and new state, from gates input, forget, output, candidate."""
+    input_, forget, output, candidate = tf.split(gates, 4, -1)
+    new = tf.sigmoid(forget) * cell + tf.sigmoid(input_) * tf.tanh(candidate)
+    return tf.sigmoid(output) * tf.tanh(new), new
+
+
+def _whole_window(
+    tf: Any, network: Network, max_length: int, constants: _Constants
+) -> tuple[Callable[..., Any], list[Any]]:
+    embedding = constants.table("embedding", network.embedding)
+    layers = [
+        _both_ways(tf, number, layer, max_length, constants)
+        for number, layer in enumerate(network.layers, 1)
+    ]
+    width = network.embedding.shape[1]
+    attention = constants.matrix(
+        **{
+            "attention/embedding": network.attention[:width],
+            "attention/layers": network.attention[width:],
+        }
+    )
+    output = constants.matrix(**{"output/kernel": network.output_kernel})
+    output_bias = constants.table("output/bias", network.output_bias)
+
+    def window(ids: Tensor) -> Tensor:
+        sequence = tf.gather(embedding, ids)  # [T, B, E]
+        features = [sequence]
+        for layer in layers:
+            sequence = layer(sequence)
+            features.append(sequence)
+        every = tf.concat(features, -1)
+        logits = tf.matmul(every, attention)
+        weights = tf.exp(logits - tf.reduce_max(logits, 0, keepdims=True))
+        weights = weights / (tf.reduce_sum(weights, 0, keepdims=True) + EPSILON)
+        average = tf.reduce_sum(every * weights, 0)
+        return tf.nn.softmax(tf.matmul(average, output) + output_bias)
+
+    return window, [tf.TensorSpec([max_length, None], tf.int32, name="window")]
+
+
+def _both_ways(
+    tf: Any, number: int, layer: tuple[Lstm, ...], max_length: int, constants: _Constants
+) -> Callable[[Tensor], Tensor]:
+    names = [f"rnn_{number}/{direction}" for direction in ("forward", "backward")]
+    kernels, recurrents, biases = [], [], []
+    for name, lstm in zip(names, layer, strict=True):
+        kernels.append(constants.matrix(**{f"{name}/kernel": lstm.kernel}))
+        recurrents.append(constants.matrix(**{f"{name}/recurrent": lstm.recurrent}))
+        biases.append(constants.table(f"{name}/bias", lstm.bias))
+    units = layer[0].units
+
+    def run(inputs: Tensor) -> Tensor:
+        forward, backward = (
+            tf.matmul(inputs, kernel) + bias for kernel, bias in zip(kernels, biases, strict=True)
+        )
+        zero = tf.zeros_like(forward[0, :, :units])
+
+        def body(step: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+            # One loop for both directions: the backward one reads from the newest step.
+            ahead, ahead_cell, back, back_cell, aheads, backs = state
+            last = max_length - 1 - step
+            ahead, ahead_cell = _cell(
+                tf, forward[step] + tf.matmul(ahead, recurrents[0]), ahead_cell
+            )
+            back, back_cell = _cell(tf, backward[last] + tf.matmul(back, recurrents[1]), back_cell)
+            return (
+                step + 1,
+                ahead,
+                ahead_cell,
+                back,
+                back_cell,
+                tf.concat([aheads[1:], ahead[None]], 0),
+                tf.concat([back[None], backs[:-1]], 0),
+            )
+
+        outputs = tf.zeros_like(forward[:, :, :units])
+        *_, aheads, backs = tf.while_loop(
+            lambda step, *_: step < max_length,
+            body,
+            (tf.constant(0), zero, zero, zero, zero, outputs, outputs),
+        )
+        return tf.concat([aheads, backs], -1)
+
+    return run
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep TensorFlow's chatter off the terminal; show it where the work fails.
+
+    Its libraries write to file descriptor 2 themselves, so that is what is turned away.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    with tempfile.TemporaryFile() as chatter:
+        stderr = os.dup(2)
+        os.dup2(chatter.fileno(), 2)
+        try:
+            yield
+        except Exception:
+            chatter.seek(0)
+            os.write(stderr, chatter.read()[-4000:])
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)

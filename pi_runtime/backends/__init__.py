@@ -1,0 +1,63 @@
+"""What computes the network: one Protocol, a plain definition, and two that are fast.
+
+`reference` defines the result; `numpy` and `tflite` reproduce it to float32 rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pi_runtime.errors import BackendError
+from pi_runtime.model_file import ModelFile
+
+
+class Backend(Protocol):
+    """A batch of independent token streams through one network.
+
+    A stream that has taken k tokens holds the window of its last T of them, left-padded with id
+    0. Streams are numbered from 0; what one does never shows in another.
+    """
+
+    name: str
+
+    def reset(self, streams: int = 1) -> None:
+        """Begin anew with so many streams, each an empty window."""
+
+    def rearrange(self, sources: Sequence[int | None]) -> None:
+        """Renumber the streams: new stream i continues old stream `sources[i]`.
+
+        None stands for a fresh, empty one; old streams not named are dropped.
+        """
+
+    def advance(self, tokens: Sequence[int]) -> npt.NDArray[np.float32]:
+        """Give every stream its next token id; return the probabilities after it, [streams, V].
+
+        The array is valid until the next call.
+        """
+
+
+def load_backend(model: ModelFile, name: str = "auto", threads: int = 1) -> tuple[Backend, str]:
+    """Return the backend `name` for a model, and why it is not TFLite where "auto" fell back.
+
+    Raises:
+        BackendError: the backend asked for cannot be had, or cannot run this file.
+    """
+    note = ""
+    if name in ("auto", "tflite"):
+        try:
+            from pi_runtime.backends.tflite import tflite_backend
+
+            return tflite_backend(model, threads), note
+        except BackendError as error:
+            if name == "tflite":
+                raise
+            note = str(error)
+    elif name != "numpy":
+        raise BackendError(f"no backend is called {name!r}", "take auto, tflite or numpy")
+    from pi_runtime.backends.numpy import numpy_backend
+
+    return numpy_backend(model.network(), model.config.max_length), note

@@ -1,0 +1,183 @@
+"""The network in a TFLite interpreter: LiteRT or tflite-runtime, whichever is installed."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pi_runtime.backends import Backend
+from pi_runtime.backends.in_flight import NO_LOGIT, Flight, Float32, InFlight
+from pi_runtime.errors import BackendError
+from pi_runtime.model_file import ModelFile
+
+RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
+
+
+def tflite_backend(
+    model: ModelFile, threads: int = 1, interpreter: Callable[..., Any] | None = None
+) -> Backend:
+    """Return the TFLite backend for a model's kind of network.
+
+    `interpreter` is the class to use instead of the one installed.
+
+    Raises:
+        BackendError: no interpreter is installed, or it cannot run this file.
+    """
+    make = interpreter or installed_interpreter()
+    try:
+        with _hushed():
+            loaded = make(model_path=str(model.path), num_threads=threads)
+            if model.config.rnn_bidirectional:
+                return TfliteWholeWindow(loaded)
+            return TfliteInFlight(loaded)
+    except Exception as error:  # noqa: BLE001 - interpreters raise whatever they like
+        reason = (str(error).splitlines() or [repr(error)])[0]
+        raise BackendError(
+            f"the TFLite interpreter here cannot run {model.path.name} ({reason})",
+            "take --backend numpy, or install another interpreter",
+        ) from None
+
+
+def installed_interpreter() -> Callable[..., Any]:
+    """Return the `Interpreter` class of the runtime that is installed.
+
+    Raises:
+        BackendError: none is.
+    """
+    reasons = []
+    for name in RUNTIMES:
+        try:
+            interpreter: Callable[..., Any] = importlib.import_module(name).Interpreter
+        except ImportError as error:
+            reasons.append(str(error))
+        else:
+            return interpreter
+    raise BackendError(
+        f"no TFLite interpreter is installed ({'; '.join(reasons)})",
+        "take --backend numpy, or pip install ai-edge-litert (tflite-runtime on Python 3.11)",
+    )
+
+
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep off stderr what the interpreter says about itself while it loads."""
+    saved = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def _indices(details: Sequence[dict[str, Any]]) -> list[int]:
+    """Return tensor indices in the graph's order: x, x_0, x_1, … (see `convert.graph`)."""
+
+    def number(detail: dict[str, Any]) -> int:
+        match = re.search(r"_(\d+)\Z", detail["name"])
+        return int(match[1]) if match else -1
+
+    return [detail["index"] for detail in sorted(details, key=number)]
+
+
+class _TfliteFlight(Flight):
+    def __init__(self, widths: Sequence[int], max_length: int, streams: int) -> None:
+        super().__init__(streams)
+        self.state = [np.zeros((max_length, streams, width), np.float32) for width in widths]
+
+    def parts(self) -> list[Float32]:
+        """See `Flight`."""
+        return self.state
+
+
+class TfliteInFlight(InFlight[_TfliteFlight]):
+    """The backend for forward-only networks."""
+
+    name = "tflite"
+
+    def __init__(self, interpreter: Any) -> None:
+        self._interpreter = interpreter
+        details = interpreter.get_input_details()
+        self._token, *self._inputs = _indices(details)
+        shapes = {detail["index"]: detail["shape_signature"] for detail in details}
+        self._length = int(shapes[self._inputs[0]][0])
+        self._widths = [int(shapes[index][2]) for index in self._inputs]
+        self._probabilities, *self._outputs = _indices(interpreter.get_output_details())
+        self._streams_allocated = 0
+        super().__init__(self._length)
+
+    def _new_flight(self, streams: int) -> _TfliteFlight:
+        flight = _TfliteFlight(self._widths, self._length, streams)
+        # Two inputs of width 1: the running maximum, then the denominator.
+        flight.state[self._widths.index(1)].fill(NO_LOGIT)
+        return flight
+
+    def _allocate(self, streams: int) -> None:
+        self._interpreter.resize_tensor_input(self._token, [streams])
+        for index, width in zip(self._inputs, self._widths, strict=True):
+            self._interpreter.resize_tensor_input(index, [self._length, streams, width])
+        self._interpreter.allocate_tensors()
+        self._streams_allocated = streams
+
+    def _step(self, flight: _TfliteFlight, ids: npt.NDArray[np.int32]) -> Float32:
+        interpreter = self._interpreter
+        if self._streams_allocated != flight.streams:
+            self._allocate(flight.streams)
+        interpreter.tensor(self._token)()[:] = ids
+        for index, part in zip(self._inputs, flight.state, strict=True):
+            interpreter.tensor(index)()[:] = part
+        interpreter.invoke()
+        for index, part in zip(self._outputs, flight.state, strict=True):
+            # Every row grows older by a step; row 0 stays the fresh one.
+            part[1:] = interpreter.tensor(index)()[:-1]
+        probabilities: Float32 = interpreter.get_tensor(self._probabilities)
+        return probabilities
+
+
+class TfliteWholeWindow:
+    """The backend for bidirectional networks."""
+
+    name = "tflite"
+
+    def __init__(self, interpreter: Any) -> None:
+        self._interpreter = interpreter
+        (detail,) = interpreter.get_input_details()
+        self._input = detail["index"]
+        self._length = int(detail["shape_signature"][0])
+        (self._output,) = _indices(interpreter.get_output_details())
+        self.reset()
+        self.advance([0])
+        self.reset()
+
+    def reset(self, streams: int = 1) -> None:
+        """See `Backend`."""
+        self.rearrange([None] * streams)
+
+    def rearrange(self, sources: Sequence[int | None]) -> None:
+        """See `Backend`."""
+        windows = np.zeros((self._length, len(sources)), np.int32)
+        for place, source in enumerate(sources):
+            if source is not None:
+                windows[:, place] = self._windows[:, source]
+        if not hasattr(self, "_windows") or windows.shape != self._windows.shape:
+            self._interpreter.resize_tensor_input(self._input, windows.shape)
+            self._interpreter.allocate_tensors()
+        self._windows = windows
+
+    def advance(self, tokens: Sequence[int]) -> Float32:
+        """See `Backend`."""
+        self._windows[:-1] = self._windows[1:]
+        self._windows[-1] = tokens
+        self._interpreter.set_tensor(self._input, self._windows)
+        self._interpreter.invoke()
+        probabilities: Float32 = self._interpreter.get_tensor(self._output)
+        return probabilities

@@ -1,0 +1,72 @@
+"""From probabilities to the next token: textgenrnn's sampler, draw for draw.
+
+Source: `textgenrnn_sample` in textgenrnn 2.0.0 (utils.py), which samples in float64 with
+`numpy.random.multinomial`. NumPy keeps `RandomState`'s stream frozen, so the same seed draws the
+same tokens under every NumPy version.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pi_runtime.network import EPSILON
+
+
+def temperature_at(schedule: Sequence[float], length: int) -> float:
+    """Return the temperature for the next token of a text of `length` tokens.
+
+    The schedule is cycled token by token; `length` counts the start token.
+    """
+    return schedule[(length - 1) % len(schedule)]
+
+
+def sample(
+    probabilities: npt.NDArray[np.float32], temperature: float, random: np.random.RandomState
+) -> int:
+    """Draw a token id from `probabilities` float32[V].
+
+    Temperature 0 takes the likeliest. Id 0 is padding and is never returned: where 0 is drawn,
+    textgenrnn takes the second likeliest id, and so does this; where 0 is the likeliest or that
+    second one, textgenrnn fails with a KeyError, and this takes the likeliest id other than 0.
+    """
+    if not temperature:
+        index = int(np.argmax(probabilities))
+    else:
+        weights = _sharpened(np.asarray(probabilities, np.float64), temperature)
+        index = int(np.argmax(random.multinomial(1, weights)))
+        if index == 0:
+            index = int(np.argsort(weights)[-2])
+    return index or 1 + int(np.argmax(probabilities[1:]))
+
+
+def _sharpened(
+    probabilities: npt.NDArray[np.float64], temperature: float
+) -> npt.NDArray[np.float64]:
+    logits = np.log(probabilities + EPSILON) / temperature
+    weights: npt.NDArray[np.float64] = np.exp(logits)
+    total = weights.sum()
+    if not 0.0 < total < np.inf:
+        # Below a temperature of about 0.002 everything underflows. textgenrnn fails there.
+        weights = np.exp(logits - logits.max())
+        total = weights.sum()
+    return weights / total
+
+
+def random_seed() -> int:
+    """Return a fresh seed, 0 … 2³² - 1, from the system's entropy."""
+    return int.from_bytes(os.urandom(4), "little")
+
+
+def random_stream(seed: int, index: int = 0) -> np.random.RandomState:
+    """Return the random stream of text `index` under `seed`.
+
+    Text 0 draws what textgenrnn draws after `numpy.random.seed(seed)`. Every further text has a
+    stream of its own, so that it does not depend on how many texts are made or in which order.
+    """
+    if index == 0:
+        return np.random.RandomState(seed)
+    return np.random.RandomState(np.random.MT19937(np.random.SeedSequence([seed, index])))

@@ -1,0 +1,151 @@
+"""Tokens and text: textgenrnn's vocabulary, its prefix tokeniser and its word-level clean-up.
+
+Source: `textgenrnn_generate` in textgenrnn 2.0.0 (utils.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+START = "<s>"
+"""Marks the start and the end of a text. A vocabulary without it is a single_text one."""
+
+_PUNCTUATION = re.compile(r"""([!"#$%&()*+,\-./:;<=>?@\[\]^_`{|}~\n\t'‘’“”’–—])""")
+
+
+class Vocabulary:
+    """The tokens a network knows and their ids, 1 … V - 1. Id 0 is padding, and the unknown."""
+
+    def __init__(self, ids: Mapping[str, int], classes: int, *, word_level: bool) -> None:
+        self.ids = dict(ids)
+        self.classes = classes
+        self.word_level = word_level
+        self._tokens = {number: token for token, number in self.ids.items()}
+        self.drawable = np.zeros(classes, bool)
+        """[V]: which ids have a token. Padding has none, nor has a gap between the ids."""
+        self.drawable[list(self._tokens)] = True
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._tokens
+
+    @property
+    def single_text(self) -> bool:
+        """Whether the network was trained on one running text, without start and end marks."""
+        return START not in self.ids
+
+    def tokens(self) -> Iterable[str]:
+        """Return all tokens but the start mark."""
+        return (token for token in self.ids if token != START)
+
+    def id(self, token: str) -> int:
+        """Return a token's id, or 0 where it has none."""
+        return self.ids.get(token, 0)
+
+    def token(self, number: int) -> str:
+        """Return the token of an id.
+
+        Raises:
+            KeyError: the id has none.
+        """
+        return self._tokens[number]
+
+    def split(self, prefix: str) -> list[str]:
+        """Cut a prefix into tokens as textgenrnn does, known or not."""
+        if not self.word_level:
+            return list(prefix)
+        return _PUNCTUATION.sub(r" \1 ", prefix).lower().split()
+
+    def unknown(self, prefix: str) -> list[str]:
+        """Return the tokens of a prefix that the network has never seen, each once."""
+        return [token for token in dict.fromkeys(self.split(prefix)) if token not in self.ids]
+
+    def joiner(self) -> CharacterJoiner | WordJoiner:
+        """Return a fresh joiner, which turns tokens back into text piece by piece."""
+        return WordJoiner() if self.word_level else CharacterJoiner()
+
+
+class CharacterJoiner:
+    """Character-level text: every token is its own text."""
+
+    def push(self, token: str) -> str:
+        """Take a token; return the text that is settled by it."""
+        return token
+
+    def finish(self) -> str:
+        """Return what is left."""
+        return ""
+
+
+# textgenrnn 2.0's clean-up, in its order: no spaces round line breaks and tabs, none before
+# closing punctuation, none after opening punctuation, none inside a pair of double quotes.
+_CLEAN_UP = (
+    (re.compile(r" ([\n\t]) "), r"\1"),
+    (re.compile(r" ([!%),.:;?@\]_}\n\t'])"), r"\1"),
+    (re.compile(r"([$(\[_\n\t']) "), r"\1"),
+)
+_QUOTED = re.compile(r'" (.+?) "')
+_OPEN_QUOTE = re.compile(r'" .*\Z')
+
+
+def clean_up(text: str) -> str:
+    """Clean up space-joined word-level tokens by textgenrnn 2.0's rules."""
+    return _QUOTED.sub(r'"\1"', _spaced(text))
+
+
+def _spaced(text: str) -> str:
+    for pattern, replacement in _CLEAN_UP:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+class WordJoiner:
+    """Word-level text: tokens joined by spaces and cleaned up, as far as it is settled.
+
+    The clean-up looks ahead: past a punctuation mark by a token, past an opening quote to its
+    closing one or the end of the line. `push` returns only what no later token can change, so the
+    pieces joined equal `clean_up(" ".join(tokens))`.
+    """
+
+    # A space is settled when neither neighbour is a character the rules look at.
+    _ENDS_OPEN = tuple("$([_\n\t'\"")
+    _STARTS_CLOSED = tuple("!%),.:;?@]_}\n\t'\"")
+
+    def __init__(self) -> None:
+        self._held: list[str] = []
+        self._first = True
+
+    def push(self, token: str) -> str:
+        """Take a token; return the text that is settled by it, often that before it."""
+        settled = ""
+        if self._held and self._neutral(self._held[-1], token) and not self._inside_quotes():
+            settled = self._release()
+        self._held.append(token)
+        return settled
+
+    def finish(self) -> str:
+        """Return what is left."""
+        return self._release() if self._held else ""
+
+    def _neutral(self, before: str, after: str) -> bool:
+        return bool(
+            before
+            and after
+            and not before.endswith(self._ENDS_OPEN)
+            and not after.startswith(self._STARTS_CLOSED)
+        )
+
+    def _inside_quotes(self) -> bool:
+        spaced = _spaced(" ".join(self._held)) + " "
+        end = max((match.end() for match in _QUOTED.finditer(spaced)), default=0)
+        return bool(_OPEN_QUOTE.search(spaced, end))
+
+    def _release(self) -> str:
+        text = clean_up(" ".join(self._held))
+        self._held.clear()
+        if not self._first:
+            text = " " + text
+        self._first = False
+        return text
