@@ -68,7 +68,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(
             f"{path}: {_reason(error)}", "copy or download the file again"
         ) from None
-    damaged = sum(not np.isfinite(array).all() for array in network.arrays().values())
+    damaged = sum(not np.isfinite(array).all() for layer in layers.values() for array in layer)
     if damaged:
         raise CheckpointError(
             f"{path}: {damaged} of its arrays hold NaN or infinity: the training diverged",

@@ -13,7 +13,8 @@ from convert.errors import OutputError
 from convert.sidecars import Sidecars, find_sidecars
 from convert.verify import Parity, check_parity, golden_windows
 from pi_runtime import __version__
-from pi_runtime.model_file import pack_model, replacing
+from pi_runtime.files import replacing
+from pi_runtime.model_file import pack_model
 from pi_runtime.vocabulary import Vocabulary
 
 

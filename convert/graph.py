@@ -4,7 +4,7 @@ A forward-only network becomes one step of its windows in flight (see `pi_runtim
 
     (token int32[B], state…) → (probabilities float32[B, V], state…)
     state: hidden and cell of each layer float32[T, B, U], then the attention average's
-           maximum [T, B, 1], denominator [T, B, 1] and numerator [T, B, F]
+           maximum [T, B, 1], denominator [T, B, 1] and numerator [T, B, …], a block of F each
 
 The caller moves the rows on: row a of the state that goes in is row a - 1 of the state that came
 out, and row 0 is zero (its maximum: `NO_LOGIT`). A bidirectional network becomes its whole window:
@@ -18,6 +18,7 @@ variables can be converted to a small file that loads, runs, and returns NaN.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -114,7 +115,6 @@ def _in_flight_step(
     tf: Any, network: Network, max_length: int, constants: _Constants
 ) -> tuple[Callable[..., Any], list[Any]]:
     units, depth = network.units, len(network.layers)
-    width, features = network.embedding.shape[1], network.attention.shape[0]
     embedding = constants.table("embedding", network.embedding)
     first = network.layers[0][0]
     kernel = constants.matrix(**{"rnn_1/forward/kernel": first.kernel})
@@ -130,14 +130,13 @@ def _in_flight_step(
         constants.table(f"rnn_{number}/forward/bias", layer[0].bias)
         for number, layer in enumerate(network.layers, 1)
     ]
-    attend_embedding = constants.matrix(**{"attention/embedding": network.attention[:width]})
-    attend_layers = constants.matrix(**{"attention/layers": network.attention[width:]})
+    attention = _attention(network, constants)
     output = constants.matrix(**{"output/kernel": network.output_kernel})
     output_bias = constants.table("output/bias", network.output_bias)
 
     def step(token: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         hidden, cell = state[:depth], state[depth : 2 * depth]
-        maximum, denominator, numerator = state[2 * depth :]
+        maximum, denominator, *numerators = state[2 * depth :]
         embedded = tf.gather(embedding, token)  # [B, E]
         projected = tf.matmul(embedded, kernel) + biases[0]
         new_hidden: list[Tensor] = []
@@ -151,20 +150,17 @@ def _in_flight_step(
             output_, cell_ = _cell(tf, gates, cell[level])
             new_hidden.append(output_)
             new_cell.append(cell_)
-        # Two products, not one over the concatenation: the embedding is the same for all rows.
-        outputs = tf.concat(new_hidden, -1)  # [T, B, F - E]
-        logit = tf.matmul(outputs, attend_layers) + tf.matmul(embedded, attend_embedding)
+        features = [embedded, *new_hidden]
+        logit = _logits(tf, features, attention)
         new_maximum = tf.maximum(maximum, logit)
         decay, weight = tf.exp(maximum - new_maximum), tf.exp(logit - new_maximum)
         new_denominator = denominator * decay + weight
-        new_numerator = tf.concat(
-            [
-                numerator[..., :width] * decay + embedded * weight,
-                numerator[..., width:] * decay + outputs * weight,
-            ],
-            -1,
-        )
-        average = new_numerator[-1] / (new_denominator[-1] + EPSILON)
+        new_numerators = [
+            numerator * decay + feature * weight
+            for numerator, feature in zip(numerators, features, strict=True)
+        ]
+        complete = tf.concat([numerator[-1] for numerator in new_numerators], -1)
+        average = complete / (new_denominator[-1] + EPSILON)
         probabilities = tf.nn.softmax(tf.matmul(average, output) + output_bias)
         return (
             probabilities,
@@ -172,10 +168,10 @@ def _in_flight_step(
             *new_cell,
             new_maximum,
             new_denominator,
-            new_numerator,
+            *new_numerators,
         )
 
-    widths = [units] * (2 * depth) + [1, 1, features]
+    widths = [units] * (2 * depth) + [1, 1, network.embedding.shape[1]] + [units] * depth
     return step, [
         tf.TensorSpec([None], tf.int32, name="token"),
         *(
@@ -192,6 +188,20 @@ def _cell(tf: Any, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
     return tf.sigmoid(output) * tf.tanh(new), new
 
 
+def _attention(network: Network, constants: _Constants) -> list[FloatArray]:
+    return [
+        constants.matrix(**{f"attention/{name}": network.attention[block]})
+        for name, block in network.feature_blocks().items()
+    ]
+
+
+def _logits(tf: Any, features: list[Tensor], attention: list[FloatArray]) -> Tensor:
+    # A product a block of features, then their sum: XNNPACK adds up a row one term after the
+    # other, and over all of F that costs a logit of 50 ten units in the last place.
+    logits = [tf.matmul(block, part) for block, part in zip(features, attention, strict=True)]
+    return functools.reduce(tf.add, logits[1:]) + logits[0]
+
+
 def _whole_window(
     tf: Any, network: Network, max_length: int, constants: _Constants
 ) -> tuple[Callable[..., Any], list[Any]]:
@@ -200,13 +210,7 @@ def _whole_window(
         _both_ways(tf, number, layer, max_length, constants)
         for number, layer in enumerate(network.layers, 1)
     ]
-    width = network.embedding.shape[1]
-    attention = constants.matrix(
-        **{
-            "attention/embedding": network.attention[:width],
-            "attention/layers": network.attention[width:],
-        }
-    )
+    attention = _attention(network, constants)
     output = constants.matrix(**{"output/kernel": network.output_kernel})
     output_bias = constants.table("output/bias", network.output_bias)
 
@@ -216,11 +220,10 @@ def _whole_window(
         for layer in layers:
             sequence = layer(sequence)
             features.append(sequence)
-        every = tf.concat(features, -1)
-        logits = tf.matmul(every, attention)
+        logits = _logits(tf, features, attention)
         weights = tf.exp(logits - tf.reduce_max(logits, 0, keepdims=True))
         weights = weights / (tf.reduce_sum(weights, 0, keepdims=True) + EPSILON)
-        average = tf.reduce_sum(every * weights, 0)
+        average = tf.concat([tf.reduce_sum(block * weights, 0) for block in features], -1)
         return tf.nn.softmax(tf.matmul(average, output) + output_bias)
 
     return window, [tf.TensorSpec([max_length, None], tf.int32, name="window")]

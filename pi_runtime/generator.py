@@ -11,7 +11,8 @@ from pathlib import Path
 from pi_runtime.backends import Backend, load_backend
 from pi_runtime.draft import Draft
 from pi_runtime.errors import UsageError
-from pi_runtime.model_file import Config, ModelFile, replacing
+from pi_runtime.files import whole_lines
+from pi_runtime.model_file import Config, ModelFile
 from pi_runtime.sampling import random_seed, random_stream
 from pi_runtime.vocabulary import Vocabulary
 
@@ -168,15 +169,15 @@ class TextGenerator:
         max_gen_length: int = 300,
         seed: int | None = None,
     ) -> None:
-        """Write `n` texts to a UTF-8 file, one a line, whole or not at all. See `texts`.
+        """Write `n` texts to a UTF-8 file, one a line, in order, as they are done. See `texts`.
 
         Raises:
-            OSError: the file cannot be written; an old one is untouched.
+            OSError: the file cannot be written; it holds the whole lines that could be.
         """
         texts = self.texts(n, prefix, temperature, max_gen_length, seed)
-        with replacing(Path(path)) as file:
+        with whole_lines(Path(path)) as write:
             for text in texts:
-                file.write(f"{text}\n".encode())
+                write(text)
 
     def _drafts(
         self,

@@ -29,7 +29,6 @@ import json
 import math
 import mmap
 import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -112,7 +111,7 @@ class Golden:
 
 
 class ModelFile:
-    """An opened, checked artefact, mapped into memory until `close()`."""
+    """An opened, checked artefact, mapped into memory as long as anything looks into it."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open and check `path`.
@@ -122,24 +121,20 @@ class ModelFile:
         """
         self.path = Path(path)
         try:
-            self._file = self.path.open("rb")
+            file = self.path.open("rb")
         except OSError as error:
             raise ModelFileError(
                 f"{self.path}: {(error.strerror or str(error)).lower()}",
                 "name a .tflite file that rnn-convert wrote",
             ) from None
-        try:
-            with self._trusting_nothing():
-                self._open()
-        except BaseException:
-            self._file.close()
-            raise
+        with file, self._trusting_nothing():
+            self._open(file)
 
-    def _open(self) -> None:
-        size = os.fstat(self._file.fileno()).st_size
+    def _open(self, file: IO[bytes]) -> None:
+        size = os.fstat(file.fileno()).st_size
         if not 0 < size <= MAX_FILE_BYTES:
             raise ValueError(f"it has {size} bytes")
-        members = _read_members(self._file)
+        members = _read_members(file)
         self.manifest = members["manifest.json"]
         version = self.manifest.get("format_version")
         if version != FORMAT_VERSION:
@@ -147,7 +142,7 @@ class ModelFile:
                 f"{self.path}: format version {version!r}, this package reads {FORMAT_VERSION}",
                 "convert the checkpoint again, or install the package that wrote it",
             )
-        self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         flatbuffer = _typed(self.manifest, "flatbuffer", dict)
         self._length = _bounded(flatbuffer, "length", size)
         with memoryview(self._map) as whole, whole[: self._length] as graph:
@@ -156,10 +151,6 @@ class ModelFile:
         self.config = Config.from_json(members["config.json"])
         self.vocabulary = _vocabulary(members["vocab.json"], self.config, self.manifest)
         self._golden = members["golden.json"]
-
-    def close(self) -> None:
-        """Let go of the file. The mapping goes with the last array that looks into it."""
-        self._file.close()
 
     @contextlib.contextmanager
     def _trusting_nothing(self) -> Iterator[None]:
@@ -293,33 +284,3 @@ def pack_model(flatbuffer: bytes, members: Mapping[str, Any]) -> bytes:
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, json.dumps(document, ensure_ascii=False, indent=1))
     return packed.getvalue()
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file that takes `path`'s place once it is complete and on the disk.
-
-    Raises:
-        OSError: it could not be written; `path` is untouched, and nothing is left beside it.
-    """
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        error.filename = str(path.parent)
-        raise
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files private; a model is meant to be read.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)
-        raise

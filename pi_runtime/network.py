@@ -69,6 +69,14 @@ class Network:
         """Whether the layers also read the window backward."""
         return len(self.layers[0]) == 2
 
+    def feature_blocks(self) -> dict[str, slice]:
+        """Return where each source of features lies in F: the embedding, then each layer."""
+        widths = {"embedding": self.embedding.shape[1]}
+        for number, layer in enumerate(self.layers, 1):
+            widths[f"rnn_{number}"] = self.units * len(layer)
+        ends = np.cumsum([0, *widths.values()]).tolist()
+        return {name: slice(*ends[at : at + 2]) for at, name in enumerate(widths)}
+
     def arrays(self) -> dict[str, FloatArray]:
         """Return every array under its name, e.g. `rnn_1/forward/kernel`."""
         named = {"embedding": self.embedding}
@@ -76,10 +84,8 @@ class Network:
             for direction, lstm in zip(("forward", "backward"), layer, strict=False):
                 for part in ("kernel", "recurrent", "bias"):
                     named[f"rnn_{number}/{direction}/{part}"] = getattr(lstm, part)
-        # In two, since the embedding's share of a logit is the same for every window in flight.
-        width = self.embedding.shape[1]
-        named["attention/embedding"] = self.attention[:width]
-        named["attention/layers"] = self.attention[width:]
+        for name, block in self.feature_blocks().items():
+            named[f"attention/{name}"] = self.attention[block]
         named["output/kernel"] = self.output_kernel
         named["output/bias"] = self.output_bias
         return named
@@ -108,7 +114,12 @@ class Network:
                     )
                     for number in range(1, layers + 1)
                 ),
-                np.concatenate([rest.pop("attention/embedding"), rest.pop("attention/layers")]),
+                np.concatenate(
+                    [
+                        rest.pop(f"attention/{name}")
+                        for name in ("embedding", *(f"rnn_{n}" for n in range(1, layers + 1)))
+                    ]
+                ),
                 rest.pop("output/kernel"),
                 rest.pop("output/bias"),
             )
@@ -141,8 +152,8 @@ class Network:
                 expected[f"{name}/bias"] = (4 * units,)
             inputs = units * len(layer)
             features += inputs
-        expected["attention/embedding"] = (self.embedding.shape[1], 1)
-        expected["attention/layers"] = (features - self.embedding.shape[1], 1)
+        for name, block in self.feature_blocks().items():
+            expected[f"attention/{name}"] = (block.stop - block.start, 1)
         expected["output/kernel"] = (features, classes)
         expected["output/bias"] = (classes,)
         named = self.arrays()

@@ -56,7 +56,7 @@ class Vocabulary:
         """Cut a prefix into tokens as textgenrnn does, known or not."""
         if not self.word_level:
             return list(prefix)
-        return _PUNCTUATION.sub(r" \1 ", prefix).lower().split()
+        return _PUNCTUATION.sub(r" \1 ", prefix).lower().split(" ")
 
     def unknown(self, prefix: str) -> list[str]:
         """Return the tokens of a prefix that the network has never seen, each once."""

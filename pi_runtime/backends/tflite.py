@@ -36,7 +36,7 @@ def tflite_backend(
             loaded = make(model_path=str(model.path), num_threads=threads)
             if model.config.rnn_bidirectional:
                 return TfliteWholeWindow(loaded)
-            return TfliteInFlight(loaded)
+            return TfliteInFlight(loaded, model.config.rnn_layers)
     except Exception as error:  # noqa: BLE001 - interpreters raise whatever they like
         reason = (str(error).splitlines() or [repr(error)])[0]
         raise BackendError(
@@ -104,8 +104,10 @@ class TfliteInFlight(InFlight[_TfliteFlight]):
 
     name = "tflite"
 
-    def __init__(self, interpreter: Any) -> None:
+    def __init__(self, interpreter: Any, layers: int) -> None:
         self._interpreter = interpreter
+        self._maximum = 2 * layers
+        """Which part of the state is the running maximum: it follows hidden and cell states."""
         details = interpreter.get_input_details()
         self._token, *self._inputs = _indices(details)
         shapes = {detail["index"]: detail["shape_signature"] for detail in details}
@@ -117,8 +119,7 @@ class TfliteInFlight(InFlight[_TfliteFlight]):
 
     def _new_flight(self, streams: int) -> _TfliteFlight:
         flight = _TfliteFlight(self._widths, self._length, streams)
-        # Two inputs of width 1: the running maximum, then the denominator.
-        flight.state[self._widths.index(1)].fill(NO_LOGIT)
+        flight.state[self._maximum].fill(NO_LOGIT)
         return flight
 
     def _allocate(self, streams: int) -> None:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+from pi_runtime.cli import common
+
+if TYPE_CHECKING:
+    from pi_runtime.generator import TextGenerator
 
 SCHEDULE = (1.0, 0.5, 0.2, 0.2)
 
@@ -69,3 +75,11 @@ def _seed(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not len(text) < 11 or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 4294967295")
     return int(text)
+
+
+def warn_about_prefix(generator: TextGenerator, prefix: str | None) -> None:
+    """Say which parts of a prefix the model has never seen; it reads them as unknown."""
+    unknown = generator.vocabulary.unknown(prefix) if prefix else []
+    if unknown:
+        shown = " ".join(repr(token) for token in unknown[:8])
+        common.say(f"note: the model does not know {shown}")
