@@ -18,10 +18,10 @@ variables can be converted to a small file that loads, runs, and returns NaN.
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -53,53 +53,66 @@ def build_flatbuffer(network: Network, max_length: int) -> tuple[bytes, dict[str
     return flatbuffer, constants.places(flatbuffer)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """An array of the network inside a stored one: all in bytes, but for the shape."""
+
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
 class _Constants:
-    """The matrices of the graph, and which of the network's arrays each of them holds."""
+    """The constants of the graph, and which of the network's arrays lie in each of them."""
 
     def __init__(self) -> None:
-        self._stored: list[tuple[np.ndarray[Any, Any], dict[str, tuple[int, int, bool]]]] = []
-        self._names: dict[str, tuple[int, ...]] = {}
+        self._stored: list[tuple[bytes, dict[str, _Part]]] = []
 
     def table(self, name: str, array: FloatArray) -> FloatArray:
         """Register an array that the file stores as it is."""
-        return self._add(array, array, {name: (0, 0, False)}, {name: array.shape})
+        strides = (4 * array.shape[-1], 4)[-array.ndim :]
+        return self._add(array, array, {name: _Part(0, array.shape, strides)})
 
     def matrix(self, **parts: FloatArray) -> FloatArray:
         """Register matrices stacked by rows for one product; the file stores the transpose."""
-        stacked = np.concatenate(list(parts.values()), dtype=np.float32)
-        places, shapes, row = {}, {}, 0
+        stacked = np.concatenate(list(parts.values()))
+        places, row = {}, 0
         for name, part in parts.items():
-            places[name] = (row, stacked.shape[0], True)
-            shapes[name] = part.shape
+            places[name] = _Part(4 * row, part.shape, (4, 4 * len(stacked)))
             row += len(part)
-        return self._add(stacked, stacked.T, places, shapes)
+        return self._add(stacked, stacked.T, places)
 
-    def _add(
-        self,
-        array: FloatArray,
-        stored: FloatArray,
-        places: dict[str, tuple[int, int, bool]],
-        shapes: dict[str, tuple[int, ...]],
-    ) -> FloatArray:
-        self._stored.append((np.ascontiguousarray(stored, "<f4"), places))
-        self._names |= shapes
+    def partial_sums(self, name: str, vector: FloatArray) -> FloatArray:
+        """Register a vector [n, 1] as a matrix [n, n / m] that sums m products at a time.
+
+        The file stores its transpose: a row for each m terms, in their columns.
+        """
+        size = len(vector)
+        step = next((m for m in range(16, 7, -1) if size % m == 0), size)
+        rows = size // step
+        matrix = np.zeros((size, rows), np.float32)
+        matrix[np.arange(size), np.arange(size) // step] = vector[:, 0]
+        return self._add(
+            matrix, matrix.T, {name: _Part(0, (rows, step), (4 * (size + step), 4))}
+        )
+
+    def _add(self, array: FloatArray, stored: FloatArray, parts: dict[str, _Part]) -> FloatArray:
+        self._stored.append((np.ascontiguousarray(stored, "<f4").tobytes(), parts))
         return array
 
     def places(self, flatbuffer: bytes) -> dict[str, Any]:
-        """Find every array's bytes in the file."""
+        """Find every array's bytes in the file; return their places for the manifest."""
         places: dict[str, Any] = {}
         for stored, parts in self._stored:
-            offset = _find_aligned(flatbuffer, stored.tobytes())
+            offset = _find_aligned(flatbuffer, stored)
             if offset < 0:
                 raise RuntimeError(f"TensorFlow changed {', '.join(parts)} on the way")
-            for name, (row, width, transposed) in parts.items():
-                shape = self._names[name]
-                strides = [4, 4 * width] if transposed else [4 * int(np.prod(shape[1:])), 4]
+            for name, part in parts.items():
                 places[name] = {
                     "dtype": "float32",
-                    "offset": offset + 4 * row,
-                    "shape": list(shape),
-                    "strides": strides[-len(shape) :],
+                    "offset": offset + part.offset,
+                    "shape": list(part.shape),
+                    "strides": list(part.strides),
                 }
         return places
 
@@ -190,16 +203,24 @@ def _cell(tf: Any, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
 
 def _attention(network: Network, constants: _Constants) -> list[FloatArray]:
     return [
-        constants.matrix(**{f"attention/{name}": network.attention[block]})
+        constants.partial_sums(f"attention/{name}", network.attention[block])
         for name, block in network.feature_blocks().items()
     ]
 
 
 def _logits(tf: Any, features: list[Tensor], attention: list[FloatArray]) -> Tensor:
-    # A product a block of features, then their sum: XNNPACK adds up a row one term after the
-    # other, and over all of F that costs a logit of 50 ten units in the last place.
-    logits = [tf.matmul(block, part) for block, part in zip(features, attention, strict=True)]
-    return functools.reduce(tf.add, logits[1:]) + logits[0]
+    """Return the attention logit of each step, […, 1].
+
+    In partial sums: XNNPACK adds up a row one term after the other, and over all of F that costs a
+    logit of 50 ten units in the last place.
+    """
+    embedded, *layers = (
+        tf.matmul(block, part) for block, part in zip(features, attention, strict=True)
+    )
+    sums = tf.concat(layers, -1)
+    return tf.matmul(sums, np.ones((sums.shape[-1], 1), np.float32)) + tf.matmul(
+        embedded, np.ones((embedded.shape[-1], 1), np.float32)
+    )
 
 
 def _whole_window(

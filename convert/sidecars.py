@@ -66,7 +66,9 @@ def find_sidecars(
         length = raw["max_length"]
     else:
         length = DEFAULT_MAX_LENGTH
-        if vocab_path:
+        if vocab == stock_vocab():
+            notes.append("config: textgenrnn's stock one, as the vocab is")
+        else:
             notes.append(
                 f"no config: max_length {length} and character level are assumed "
                 "(--config or --max-length says otherwise)"
@@ -122,8 +124,8 @@ def _vocab(
     if network.classes == STOCK_CLASSES:
         notes.extend(refused)
         notes.append(
-            "vocab: textgenrnn's stock one, since the weights have its 465 classes; "
-            "its stock config goes with it"
+            "vocab: textgenrnn's stock one, since the weights have its 465 classes "
+            "and no vocab here fits them"
         )
         return stock_vocab(), None, config_path
     what = f"{weights.name} has {network.classes} classes and no vocab beside it fits"

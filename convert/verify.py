@@ -19,7 +19,7 @@ import numpy as np
 
 from convert.errors import ParityError
 from pi_runtime.backends.numpy import numpy_backend
-from pi_runtime.backends.reference import float32_tolerance
+from pi_runtime.backends.reference import CHAOTIC, float32_tolerance
 from pi_runtime.backends.tflite import installed_interpreter, tflite_backend
 from pi_runtime.draft import Draft
 from pi_runtime.errors import BackendError
@@ -29,10 +29,6 @@ from pi_runtime.network import Network
 from pi_runtime.sampling import random_stream
 from pi_runtime.selfcheck import deviations
 from pi_runtime.vocabulary import Vocabulary
-
-SENSITIVE = 1e-3
-"""A tolerance above this means that float32 rounding may show in the sampled texts."""
-
 
 @dataclass(frozen=True)
 class Parity:
@@ -50,7 +46,7 @@ class Parity:
     @property
     def sensitive(self) -> bool:
         """Whether rounding alone may change this network's texts."""
-        return self.tolerance > SENSITIVE
+        return self.tolerance > CHAOTIC
 
 
 def golden_windows(network: Network, vocabulary: Vocabulary, config: Config) -> Golden:

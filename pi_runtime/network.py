@@ -92,7 +92,7 @@ class Network:
 
     @classmethod
     def from_arrays(cls, named: dict[str, FloatArray], layers: int, bidirectional: bool) -> Network:
-        """Build a network from `arrays()`'s names.
+        """Build a network from `arrays()`'s names; attention vectors may come folded in rows.
 
         Raises:
             ValueError: an array is missing, left over, or of the wrong shape.
@@ -116,7 +116,7 @@ class Network:
                 ),
                 np.concatenate(
                     [
-                        rest.pop(f"attention/{name}")
+                        rest.pop(f"attention/{name}").reshape(-1, 1)
                         for name in ("embedding", *(f"rnn_{n}" for n in range(1, layers + 1)))
                     ]
                 ),

@@ -14,6 +14,7 @@ START = "<s>"
 """Marks the start and the end of a text. A vocabulary without it is a single_text one."""
 
 _PUNCTUATION = re.compile(r"""([!"#$%&()*+,\-./:;<=>?@\[\]^_`{|}~\n\t'‘’“”’–—])""")
+_SPACES = re.compile(" {2,}")
 
 
 class Vocabulary:
@@ -56,7 +57,10 @@ class Vocabulary:
         """Cut a prefix into tokens as textgenrnn does, known or not."""
         if not self.word_level:
             return list(prefix)
-        return _PUNCTUATION.sub(r" \1 ", prefix).lower().split(" ")
+        spaced = _SPACES.sub(" ", _PUNCTUATION.sub(r" \1 ", prefix))
+        # On single spaces: a prefix that begins or ends with punctuation has an empty token
+        # there, which the network reads as unknown.
+        return spaced.lower().split(" ")
 
     def unknown(self, prefix: str) -> list[str]:
         """Return the tokens of a prefix that the network has never seen, each once."""

@@ -47,6 +47,8 @@ def test_probabilities(
     moved = np.abs(
         window_probabilities(network, windows) - window_probabilities(network, windows, np.float64)
     ).max(axis=-1)
+    if "chaotic" in entry:
+        moved = moved.max()  # how far one window moved says nothing of the next
     runner = load(path, backend).backend
     runner.reset(len(windows))
     for tokens in windows.T:

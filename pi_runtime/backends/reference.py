@@ -14,6 +14,9 @@ import numpy.typing as npt
 
 from pi_runtime.network import EPSILON, FloatArray, Lstm, Network
 
+CHAOTIC = 1e-3
+"""A tolerance above this means that rounding alone may change the network's texts."""
+
 
 def window_probabilities(
     network: Network, windows: npt.NDArray[np.integer[Any]], dtype: type = np.float32
@@ -73,12 +76,15 @@ def float32_tolerance(
     """Return the float32 probabilities [N, V] and, a window, the |Δp| a float32 backend may show.
 
     That is max(1e-5, 4 × what the reference itself moves between float32 and float64): over-trained
-    networks amplify rounding, and no float32 computation can be closer than float32 itself.
+    networks amplify rounding, and no float32 computation can be closer than float32 itself. Where
+    one window shows rounding to be chaotic, how far another moved is luck: all get the largest.
     """
     single = window_probabilities(network, windows)
     double = window_probabilities(network, windows, np.float64)
-    moved = np.abs(single - double).max(axis=-1)
-    return single, [max(1e-5, 4 * float(m)) for m in moved]
+    tolerances = [max(1e-5, 4 * float(m)) for m in np.abs(single - double).max(axis=-1)]
+    if max(tolerances) > CHAOTIC:
+        tolerances = [max(tolerances)] * len(tolerances)
+    return single, tolerances
 
 
 class ReferenceBackend:
