@@ -53,7 +53,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     _check_is_file(path)
     try:
         with h5py.File(path, "r") as file:
-            root = file["model_weights"] if "model_weights" in file else file
+            root = file.get("model_weights", file)
             if "layer_names" not in root.attrs:
                 raise CheckpointError(
                     f"{path}: an HDF5 file, but not Keras weights",

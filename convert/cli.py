@@ -35,7 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-length", type=int, metavar="N", help="the window, where no config tells it"
     )
-    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="default: NAME.tflite here")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="OUT", help="default: NAME.tflite here"
+    )
     parser.add_argument("--inspect", action="store_true", help="look only, write nothing")
     parser.add_argument("--json", action="store_true", help="report as one JSON object on stdout")
     parser.add_argument("--force", action="store_true", help="replace an existing output")

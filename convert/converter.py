@@ -96,7 +96,9 @@ def check_output(output: Path, *, force: bool) -> None:
     if output.is_dir():
         raise OutputError(f"{output}: is a folder", "name a file with -o")
     if output.exists() and not force:
-        raise OutputError(f"{output}: exists", "give --force to replace it, or another name with -o")
+        raise OutputError(
+            f"{output}: exists", "give --force to replace it, or another name with -o"
+        )
     if not output.parent.is_dir():
         raise OutputError(f"{output.parent}: no such folder", "create it, or name another with -o")
 

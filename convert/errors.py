@@ -1,10 +1,10 @@
 """What can be wrong on the desktop side, as branches of `pi_runtime.errors.Error`.
 
-    Error
-    ├── CheckpointError   the weights file is not a textgenrnn checkpoint that can be read
-    ├── SidecarError      no vocab or config belongs to these weights
-    ├── ParityError       the converted file does not compute what the checkpoint does
-    └── OutputError       the output is already there
+Error
+├── CheckpointError   the weights file is not a textgenrnn checkpoint that can be read
+├── SidecarError      no vocab or config belongs to these weights
+├── ParityError       the converted file does not compute what the checkpoint does
+└── OutputError       the output is already there
 """
 
 from __future__ import annotations

@@ -92,9 +92,7 @@ class _Constants:
         rows = size // step
         matrix = np.zeros((size, rows), np.float32)
         matrix[np.arange(size), np.arange(size) // step] = vector[:, 0]
-        return self._add(
-            matrix, matrix.T, {name: _Part(0, (rows, step), (4 * (size + step), 4))}
-        )
+        return self._add(matrix, matrix.T, {name: _Part(0, (rows, step), (4 * (size + step), 4))})
 
     def _add(self, array: FloatArray, stored: FloatArray, parts: dict[str, _Part]) -> FloatArray:
         self._stored.append((np.ascontiguousarray(stored, "<f4").tobytes(), parts))
@@ -135,9 +133,7 @@ def _in_flight_step(
     for number, (lstm,) in enumerate(network.layers[1:], 2):
         name = f"rnn_{number}/forward"
         products.append(
-            constants.matrix(
-                **{f"{name}/kernel": lstm.kernel, f"{name}/recurrent": lstm.recurrent}
-            )
+            constants.matrix(**{f"{name}/kernel": lstm.kernel, f"{name}/recurrent": lstm.recurrent})
         )
     biases = [
         constants.table(f"rnn_{number}/forward/bias", layer[0].bias)

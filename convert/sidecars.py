@@ -188,9 +188,7 @@ def _read_vocab(path: Path, classes: int) -> tuple[dict[str, int], str]:
     return vocab, ""
 
 
-def _config_of(
-    vocab_path: Path, weights: Path, network: Network, notes: list[str]
-) -> Path | None:
+def _config_of(vocab_path: Path, weights: Path, network: Network, notes: list[str]) -> Path | None:
     """Return the config that lies beside a vocab and agrees with the weights."""
     names = [vocab_path.name.replace("vocab", "config"), f"{_stem(weights)}_config.json"]
     for name in dict.fromkeys(names):

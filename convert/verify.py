@@ -30,6 +30,7 @@ from pi_runtime.sampling import random_stream
 from pi_runtime.selfcheck import deviations
 from pi_runtime.vocabulary import Vocabulary
 
+
 @dataclass(frozen=True)
 class Parity:
     """What the backends present here made of the golden windows."""
@@ -66,9 +67,7 @@ def golden_windows(network: Network, vocabulary: Vocabulary, config: Config) -> 
         end = config.max_length + 1 + (len(ids) - config.max_length - 1) * part // 3
         windows.append(ids[end - config.max_length : end])
     probabilities, tolerances = float32_tolerance(network, np.array(windows))
-    return Golden(
-        np.array(windows, np.int32), probabilities.astype(np.float32), tuple(tolerances)
-    )
+    return Golden(np.array(windows, np.int32), probabilities.astype(np.float32), tuple(tolerances))
 
 
 def check_parity(content: bytes) -> Parity:

@@ -1,9 +1,9 @@
 """Generate text from a textgenrnn model on a Raspberry Pi, and speak it.
 
-    from pi_runtime import TextGenerator
+from pi_runtime import TextGenerator
 
-    generator = TextGenerator.load("colab.tflite")
-    print(generator.generate(n=3, temperature=[0.5], seed=7))
+generator = TextGenerator.load("colab.tflite")
+print(generator.generate(n=3, temperature=[0.5], seed=7))
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ _DAMAGE = (
     zlib.error,
 )
 
-_DTYPES = {"float32": np.dtype("<f4"), "int8": np.dtype("i1")}
+_DTYPES: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "int8": np.dtype("i1")}
 
 
 @dataclass(frozen=True)
@@ -200,10 +200,10 @@ class ModelFile:
             return Golden(windows, probabilities, tolerances)
 
     def _array(self, place: Mapping[str, Any]) -> FloatArray:
-        array = self._view(place, _DTYPES[_typed(place, "dtype", str)])
+        array: FloatArray = self._view(place, _DTYPES[_typed(place, "dtype", str)])
         if array.dtype == np.int8:
             scale = self._view(_typed(place, "scale", dict), _DTYPES["float32"])
-            return array.astype(np.float32) * scale
+            array = array.astype(np.float32) * scale
         return array
 
     def _view(self, place: Mapping[str, Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:

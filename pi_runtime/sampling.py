@@ -53,7 +53,8 @@ def _sharpened(
         # Below a temperature of about 0.002 everything underflows. textgenrnn fails there.
         weights = np.exp(logits - logits.max())
         total = weights.sum()
-    return weights / total
+    weights /= total
+    return weights
 
 
 def random_seed() -> int:

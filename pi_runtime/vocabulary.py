@@ -38,8 +38,8 @@ class Vocabulary:
         return START not in self.ids
 
     def tokens(self) -> Iterable[str]:
-        """Return all tokens but the start mark."""
-        return (token for token in self.ids if token != START)
+        """Return all tokens but the start mark, in the order of their ids: commonest first."""
+        return (token for token in sorted(self.ids, key=self.ids.__getitem__) if token != START)
 
     def id(self, token: str) -> int:
         """Return a token's id, or 0 where it has none."""

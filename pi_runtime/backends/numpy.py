@@ -46,9 +46,7 @@ def _cell(gates: Float32, cell: Float32, new_cell: Float32, scratch: Float32) ->
     sigmoids = gates[..., : 3 * units]
     sigmoids *= half
     sigmoids += half
-    input_, forget, output, candidate = (
-        gates[..., k * units : (k + 1) * units] for k in range(4)
-    )
+    input_, forget, output, candidate = (gates[..., k * units : (k + 1) * units] for k in range(4))
     np.multiply(input_, candidate, out=scratch)
     np.multiply(forget, cell, out=new_cell)
     new_cell += scratch

@@ -155,6 +155,7 @@ class TfliteWholeWindow:
         self._input = detail["index"]
         self._length = int(detail["shape_signature"][0])
         (self._output,) = _indices(interpreter.get_output_details())
+        self._windows = np.zeros((self._length, 0), np.int32)
         self.reset()
         self.advance([0])
         self.reset()
@@ -169,7 +170,7 @@ class TfliteWholeWindow:
         for place, source in enumerate(sources):
             if source is not None:
                 windows[:, place] = self._windows[:, source]
-        if not hasattr(self, "_windows") or windows.shape != self._windows.shape:
+        if windows.shape != self._windows.shape:
             self._interpreter.resize_tensor_input(self._input, windows.shape)
             self._interpreter.allocate_tensors()
         self._windows = windows

@@ -63,9 +63,7 @@ def _generate(argv: list[str]) -> int:
             for line in _lines(generator, args, runs, seed, clock):
                 write(line)
     elif args.n == 1 and not args.json and not args.samples:
-        for piece in generator.stream(
-            args.prefix, args.temperature, args.max_gen_length, seed
-        ):
+        for piece in generator.stream(args.prefix, args.temperature, args.max_gen_length, seed):
             common.emit(clock.count(piece))
         common.emit("\n")
     else:

@@ -1,0 +1,1 @@
+"""Text becomes sound: tokens → sentences → sanitised text → PCM → player."""

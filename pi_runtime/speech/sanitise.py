@@ -1,0 +1,140 @@
+"""Text that a voice can pronounce, out of text that nobody vouches for.
+
+Engines read more than words in a text: espeak-ng and piper take `[[…]]` for phonemes; festival's
+Russian voice drops a whole utterance for one dash; its English voice crashes where nothing can be
+pronounced. So a voice gets the characters of its alphabet and nothing else. The others are
+spelled as words, written with the alphabet's letters, or left out, one by one: never the sentence.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+LONGEST_WORD = 40
+"""Letters after which a word is cut by a space; engines spend minutes on a word of thousands."""
+
+_PUNCTUATION = frozenset(".,!?;' ")
+_LATIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_CYRILLIC = frozenset("абвгдеёжзийклмнопрстуфхцчшщъыьэюяАБВГДЕЁЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ")
+_DIGITS = frozenset("0123456789")
+
+_SPELLED_EN = {
+    "%": "percent",
+    "$": "dollars",
+    "€": "euros",
+    "£": "pounds",
+    "₽": "roubles",
+    "@": "at",
+    "&": "and",
+    "+": "plus",
+    "=": "equals",
+    "#": "number",
+    "№": "number",
+    "°": "degrees",
+}
+_SPELLED_RU = {
+    "%": "процентов",
+    "$": "долларов",
+    "€": "евро",
+    "£": "фунтов",
+    "₽": "рублей",
+    "@": "собака",
+    "&": "и",
+    "+": "плюс",
+    "=": "равно",
+    "#": "номер",
+    "№": "номер",
+    "°": "градусов",
+}
+# fmt: off
+_TO_LATIN = {
+    "а": "a", "б": "b", "в": "v", "г": "g", "д": "d", "е": "e", "ё": "yo", "ж": "zh", "з": "z",
+    "и": "i", "й": "y", "к": "k", "л": "l", "м": "m", "н": "n", "о": "o", "п": "p", "р": "r",
+    "с": "s", "т": "t", "у": "u", "ф": "f", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh",
+    "щ": "shch", "ъ": "", "ы": "y", "ь": "", "э": "e", "ю": "yu", "я": "ya",
+}
+# fmt: on
+# What stands for a pause, a quotation or nothing at all in every language.
+_COMMON = {
+    "…": ".",
+    ":": ",",
+    "(": ",",
+    ")": ",",
+    "–": ",",
+    "—": ",",
+    "―": ",",
+    "’": "'",
+    "‘": "'",
+    "ʼ": "'",
+    "。": ".",
+    "！": "!",
+    "？": "?",
+    "，": ",",
+    "、": ",",
+}
+_START_MARK = re.compile(r"<s>")
+_STOPS = re.compile(r"[.,;!?](?:\s*[.,;!?])+")
+_LONG_WORD = re.compile(rf"(\w{{{LONGEST_WORD}}})(?=\w)")
+_LOOSE_HYPHEN = re.compile(r"(?<!\w)-+|-+(?!\w)")
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """What one voice pronounces."""
+
+    letters: frozenset[str] | None
+    """The letters and digits it knows; None: those of every script."""
+    spelled: Mapping[str, str] = field(default_factory=dict)
+    """Signs that are said as words."""
+    latinised: Mapping[str, str] = field(default_factory=dict)
+    """Lower-case letters written with others."""
+
+    def knows(self, character: str) -> bool:
+        """Return whether the voice pronounces a letter, digit or mark."""
+        if self.letters is not None:
+            return character in self.letters
+        return character.isalnum() or unicodedata.category(character) in ("Mn", "Mc")
+
+
+ENGLISH = Alphabet(_LATIN | _DIGITS, _SPELLED_EN, _TO_LATIN)
+RUSSIAN = Alphabet(_CYRILLIC | _LATIN | _DIGITS, _SPELLED_RU)
+ANY = Alphabet(None)
+
+
+def sanitise(text: str, alphabet: Alphabet) -> str:
+    """Return what of a text a voice can be given; '' where nothing of it can be pronounced."""
+    text = unicodedata.normalize("NFC", _START_MARK.sub(" ", text))
+    said = "".join(_said(character, alphabet) for character in text)
+    said = _LOOSE_HYPHEN.sub(" ", " ".join(said.split()))
+    said = re.sub(r"\s+([.,;!?])", r"\1", _STOPS.sub(_strongest, said))
+    said = _LONG_WORD.sub(r"\1 ", " ".join(said.split()).strip(" ,;'"))
+    said = said.lstrip(".!? ")
+    return said if any(c.isalnum() and alphabet.knows(c) for c in said) else ""
+
+
+def _said(character: str, alphabet: Alphabet) -> str:
+    if alphabet.knows(character) or character in _PUNCTUATION or character == "-":
+        return character
+    if character in alphabet.spelled:
+        return f" {alphabet.spelled[character]} "
+    if character.lower() in alphabet.latinised:
+        letters = alphabet.latinised[character.lower()]
+        return letters.capitalize() if character.isupper() else letters
+    if character in _COMMON and not alphabet.knows(character):
+        return _COMMON[character]
+    if character.isspace():
+        return " "
+    base = unicodedata.normalize("NFKD", character)
+    if base != character:
+        return "".join(c for c in base if alphabet.knows(c)) or " "
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return ""
+    return " "
+
+
+def _strongest(match: re.Match[str]) -> str:
+    """Several stops in a row are one: festival takes each for an utterance of its own."""
+    return max(match[0].replace(" ", ""), key=",;.!?".index)

@@ -1,0 +1,75 @@
+"""A stream of text cut into sentences, each as soon as it is settled.
+
+Guarantee: the result does not depend on how the stream was cut into pieces, since it is read
+character by character.
+
+Known limits, held by tests: a sentence that ends with an abbreviation is taken together with the
+next one; a single capital letter with a stop is taken for an initial.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+LIMIT = 300
+"""Characters after which a text without stops is cut all the same."""
+
+_CLOSERS = "\"'»”’)]"
+_ENDED = re.compile(rf"[.!?…]+[{re.escape(_CLOSERS)}]*\Z")
+_CJK_STOPS = "。！？"
+_CJK_CLOSERS = "」』”’）"
+_INITIAL = re.compile(r"(?:^|[\s.(])[^\W\d_]\.\Z")
+_LAST_WORD = re.compile(r"([^\W\d_]+)\.\Z")
+# fmt: off
+_ABBREVIATIONS = frozenset({
+    "mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "approx", "jr", "sr", "vol", "fig",
+    "гг", "руб", "коп", "тыс", "млн", "млрд", "ул", "им", "проф", "акад", "см", "ср", "напр",
+    "др", "пр",
+})
+# fmt: on
+
+
+def split_sentences(pieces: Iterable[str], limit: int = LIMIT) -> Iterator[str]:
+    """Yield the sentences of a text that comes in pieces, without the space around them.
+
+    A sentence ends at a stop, question or exclamation mark or ellipsis that a space follows, at a
+    line break, or after a CJK stop. Text of more than `limit` characters without any is cut
+    behind a comma, else at a space, else anywhere.
+    """
+    text = ""
+    for piece in pieces:
+        for character in piece:
+            if _ends_before(text, character):
+                yield from filter(None, [text.strip()])
+                text = ""
+            text += character
+            if len(text) > limit:
+                at = _forced_cut(text, limit)
+                yield from filter(None, [text[:at].strip()])
+                text = text[at:]
+    yield from filter(None, [text.strip()])
+
+
+def _ends_before(text: str, character: str) -> bool:
+    if character == "\n":
+        return True
+    if character.isspace():
+        return bool(_ENDED.search(text)) and not _abbreviated(text)
+    bare = text.rstrip(_CJK_CLOSERS)
+    return bare.endswith(tuple(_CJK_STOPS)) and character not in _CJK_STOPS + _CJK_CLOSERS
+
+
+def _abbreviated(text: str) -> bool:
+    if _INITIAL.search(text):
+        return True
+    word = _LAST_WORD.search(text)
+    return bool(word) and word[1].lower() in _ABBREVIATIONS  # type: ignore[index]
+
+
+def _forced_cut(text: str, limit: int) -> int:
+    for marks in (",;:", " "):
+        at = max(text.rfind(mark, limit // 3, limit) for mark in marks)
+        if at > 0:
+            return at + 1
+    return limit
