@@ -83,4 +83,5 @@ def converted(models: Path) -> Callable[..., Path]:
             report.write_text(done.stdout, "utf-8")
         return output
 
+    convert.folder = models  # type: ignore[attr-defined]
     return convert

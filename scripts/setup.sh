@@ -1,0 +1,66 @@
+# Sourced by demo and test: what both need of a fresh Debian machine.
+
+say() { printf '== %s\n' "$*" >&2; }
+
+die() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+# find_python VERSION: print the path of that Python, or fail. Looks beyond PATH, where a pyenv
+# shim may be there for a version that is not selected.
+find_python() {
+    local candidate
+    for candidate in "python$1" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python; do
+        if "$candidate" -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$1')" 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+# The Python of the desktop side: 3.11 first, whose wheels are tflite-runtime's.
+need_python() {
+    local version
+    for version in 3.11 3.13 3.12; do
+        PYTHON=$(find_python "$version") && return
+    done
+    die "no Python 3.11 to 3.13 – sudo apt install python3 python3-venv"
+}
+
+# make_venv FOLDER PYTHON PACKAGE…: a virtual environment with these packages, made once.
+make_venv() {
+    local folder=$1 python=$2
+    shift 2
+    [ -x "$folder/bin/python" ] || "$python" -m venv "$folder" ||
+        die "no venv module – sudo apt install python3-venv"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check "$@"
+}
+
+# apt_install PACKAGE…: where it may; else say what to type.
+apt_install() {
+    if [ "$(id -u)" = 0 ]; then
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    elif sudo -n true 2>/dev/null; then
+        sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    else
+        die "missing programs – sudo apt install $*"
+    fi
+}
+
+SPEECH_PACKAGES="festival festvox-kallpc16k festvox-ru espeak-ng alsa-utils"
+
+need_speech() {
+    local package missing=
+    for package in $SPEECH_PACKAGES; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
+            missing="$missing $package"
+    done
+    [ -z "$missing" ] && return
+    say "installing$missing"
+    # shellcheck disable=SC2086 # a list of words
+    apt_install $missing
+}
