@@ -54,9 +54,7 @@ def small_network(
 
 def small_vocab(classes: int, *, single_text: bool = False) -> dict[str, int]:
     """Return V - 1 tokens, the start mark last."""
-    tokens = [
-        CHARACTERS[i] if i < len(CHARACTERS) else chr(0x3041 + i) for i in range(classes - 1)
-    ]
+    tokens = [CHARACTERS[i] if i < len(CHARACTERS) else chr(0x3041 + i) for i in range(classes - 1)]
     if not single_text:
         tokens[-1] = "<s>"
     return {token: number for number, token in enumerate(tokens, 1)}
@@ -88,9 +86,7 @@ def _keras_order(array: FloatArray) -> list[FloatArray]:
 
 
 def _stored(lstm: Lstm, layout: str) -> dict[str, FloatArray]:
-    kernel, recurrent, bias = (
-        _keras_order(a) for a in (lstm.kernel, lstm.recurrent, lstm.bias)
-    )
+    kernel, recurrent, bias = (_keras_order(a) for a in (lstm.kernel, lstm.recurrent, lstm.bias))
     if layout == "keras1":
         return {
             f"{part}_{gate}": arrays[at]
@@ -126,7 +122,10 @@ def write_weights(
     """Write an HDF5 file; `layout` is keras2, tf2, cudnn or keras1."""
     import h5py
 
-    layers: dict[str, dict[str, FloatArray]] = {"input": {}, "embedding": {"embeddings": network.embedding}}
+    layers: dict[str, dict[str, FloatArray]] = {
+        "input": {},
+        "embedding": {"embeddings": network.embedding},
+    }
     for number, layer in enumerate(network.layers, 1):
         arrays = {}
         for direction, lstm in zip(("forward", "backward"), layer, strict=False):

@@ -29,9 +29,9 @@ def catalog(expect: str) -> list[dict[str, Any]]:
     return [entry for entry in json.loads(path.read_text("utf-8")) if entry["expect"] == expect]
 
 
-def entries(expect: str) -> Any:
+def entries(expect: str, *names: str) -> Any:
     """Parametrise a test over the zoo, or over one skipped case that says it is absent."""
-    found = catalog(expect)
+    found = [entry for entry in catalog(expect) if not names or entry["name"] in names]
     if not found:
         skip = pytest.mark.skip(reason="no ../shared/zoo beside the checkout")
         return pytest.mark.parametrize("entry", [pytest.param({}, marks=skip, id="zoo")])

@@ -62,7 +62,9 @@ def test_many_texts_and_a_file(model: Path, texts: TextGenerator, tmp_path: Path
 
 
 def test_json_is_an_object_a_line(model: Path, texts: TextGenerator) -> None:
-    done = generate(model, "-n", 3, "--json", "--seed", 5, "--prefix", "e", "--temperature", "1,0.5")
+    done = generate(
+        model, "-n", 3, "--json", "--seed", 5, "--prefix", "e", "--temperature", "1,0.5"
+    )
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert [r["text"] for r in records] == texts.generate(
         3, prefix="e", temperature=[1, 0.5], seed=5
@@ -138,7 +140,9 @@ def test_models_that_are_not(tmp_path: Path) -> None:
 def test_the_model_may_come_from_the_environment(model: Path) -> None:
     environment = {**os.environ, "RNN_MODEL": str(model)}
     assert generate("--seed", 1, env=environment).returncode == 0
-    done = run_command("rnn-generate", env={k: v for k, v in os.environ.items() if k != "RNN_MODEL"})
+    done = run_command(
+        "rnn-generate", env={k: v for k, v in os.environ.items() if k != "RNN_MODEL"}
+    )
     assert done.returncode == 2
     assert "no model named" in done.stderr
 
@@ -254,7 +258,9 @@ def test_utf8_out_whatever_the_locale(
 def test_an_argument_that_is_not_utf8(model: Path) -> None:
     done = subprocess.run([PROGRAM, str(model), "--prefix", b"\xff\xfe"], capture_output=True)
     assert done.returncode == 2
-    assert done.stderr.decode() == "error: an argument is not UTF-8 – send it from a UTF-8 terminal\n"
+    assert (
+        done.stderr.decode() == "error: an argument is not UTF-8 – send it from a UTF-8 terminal\n"
+    )
 
 
 def test_errors_show_their_traceback_when_asked(tmp_path: Path) -> None:

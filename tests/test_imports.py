@@ -18,8 +18,11 @@ ROOT = Path(pi_runtime.__file__).parent
 
 def imported(code: str) -> set[str]:
     """Return the top-level modules that a fresh interpreter holds after running code."""
-    script = f"import sys\ntry:\n    {code}\nexcept SystemExit:\n    pass\nprint(*sys.modules, file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    lines = ("import sys", "try:", f"    {code}", "except SystemExit:", "    pass")
+    script = "\n".join((*lines, "print(*sys.modules, file=sys.stderr)"))
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     return {name.partition(".")[0] for name in done.stderr.splitlines()[-1].split()}
 
 
@@ -42,7 +45,9 @@ def test_rnn_generate_imports_nothing_heavy(backend: str, tmp_path: Path) -> Non
 
 def test_help_needs_no_numpy() -> None:
     for command in ("generate", "speak"):
-        assert "numpy" not in imported(f"from pi_runtime.cli.{command} import main; main(['--help'])")
+        assert "numpy" not in imported(
+            f"from pi_runtime.cli.{command} import main; main(['--help'])"
+        )
 
 
 def test_no_module_of_the_runtime_names_the_desktop_side() -> None:

@@ -109,8 +109,13 @@ def _change(**places: Any) -> Callable[[dict[str, Any]], None]:
             *way, last = dotted.split("__")
             target = contents
             for key in way:
-                target = target[{"manifest": "manifest.json", "config": "config.json",
-                                 "golden": "golden.json"}.get(key, key)]
+                target = target[
+                    {
+                        "manifest": "manifest.json",
+                        "config": "config.json",
+                        "golden": "golden.json",
+                    }.get(key, key)
+                ]
             target[last] = value
 
     return change
@@ -149,7 +154,9 @@ HOSTILE = {
     "golden ids out of bounds": _change(golden__windows=[[99] * 8] * 3),
     "ragged golden windows": _change(golden__windows=[[1], [1, 2], []]),
     "golden text": _change(golden__probabilities="x"),
-    "no golden windows": _change(golden__windows=[], golden__probabilities=[], golden__tolerances=[]),
+    "no golden windows": _change(
+        golden__windows=[], golden__probabilities=[], golden__tolerances=[]
+    ),
     "JSON nested too deep": lambda c: c.update({"golden.json": "[" * 200_000}),
     "JSON that is not text": lambda c: c.update({"vocab.json": b"\xff\xfe\x00"}),
     "JSON that is a list": lambda c: c.update({"config.json": "[]"}),
@@ -174,7 +181,9 @@ def test_a_member_twice(path: Path) -> None:
     assert "four that belong there" in refusal(path)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.data())
 def test_damage_anywhere_is_one_sentence_or_harmless(path: Path, data: Any) -> None:
     content = bytearray(GOOD)

@@ -64,7 +64,26 @@ def test_clean_up(raw: str, clean: str) -> None:
     assert clean_up(raw) == clean
 
 
-TOKENS = ["a", "bc", "", "\n", "\t", '"', "'", ".", ",", "$", "(", "[", "_", ")", "!", 'x"', '"y', "don't"]
+TOKENS = [
+    "a",
+    "bc",
+    "",
+    "\n",
+    "\t",
+    '"',
+    "'",
+    ".",
+    ",",
+    "$",
+    "(",
+    "[",
+    "_",
+    ")",
+    "!",
+    'x"',
+    '"y',
+    "don't",
+]
 
 
 @settings(max_examples=1000, deadline=None)

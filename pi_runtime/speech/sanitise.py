@@ -76,9 +76,10 @@ _COMMON = {
     "、": ",",
 }
 _START_MARK = re.compile(r"<s>")
-_STOPS = re.compile(r"[.,;!?](?:\s*[.,;!?])+")
+_LOOSE_JOINT = re.compile(r"(?<!\w)[-']+|[-']+(?!\w)")
+_STOPS = re.compile(r"\s*([.,;!?](?:\s*[.,;!?])*)\s*")
+_NUMBER_JOINT = re.compile(r"(?<=\d)[.,](?=\d)")
 _LONG_WORD = re.compile(rf"(\w{{{LONGEST_WORD}}})(?=\w)")
-_LOOSE_HYPHEN = re.compile(r"(?<!\w)-+|-+(?!\w)")
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,12 @@ def sanitise(text: str, alphabet: Alphabet) -> str:
     """Return what of a text a voice can be given; '' where nothing of it can be pronounced."""
     text = unicodedata.normalize("NFC", _START_MARK.sub(" ", text))
     said = "".join(_said(character, alphabet) for character in text)
-    said = _LOOSE_HYPHEN.sub(" ", " ".join(said.split()))
-    said = re.sub(r"\s+([.,;!?])", r"\1", _STOPS.sub(_strongest, said))
-    said = _LONG_WORD.sub(r"\1 ", " ".join(said.split()).strip(" ,;'"))
-    said = said.lstrip(".!? ")
-    return said if any(c.isalnum() and alphabet.knows(c) for c in said) else ""
+    said = unicodedata.normalize("NFC", said)
+    # Hyphens and apostrophes only inside words, stops only behind them: festival's Russian voice
+    # drops an utterance for one that stands alone or between two letters.
+    said = _LONG_WORD.sub(r"\1 ", _LOOSE_JOINT.sub(" ", said))
+    said = " ".join(_STOPS.sub(_spaced_stop, said).split()).lstrip(".,;!? ").rstrip(" ,;")
+    return said if any(alphabet.knows(c) for c in said) else ""
 
 
 def _said(character: str, alphabet: Alphabet) -> str:
@@ -135,6 +137,8 @@ def _said(character: str, alphabet: Alphabet) -> str:
     return " "
 
 
-def _strongest(match: re.Match[str]) -> str:
+def _spaced_stop(match: re.Match[str]) -> str:
     """Several stops in a row are one: festival takes each for an utterance of its own."""
-    return max(match[0].replace(" ", ""), key=",;.!?".index)
+    if len(match[0]) == 1 and _NUMBER_JOINT.match(match.string, match.start()):
+        return match[0]
+    return max(match[1].replace(" ", ""), key=",;.!?".index) + " "

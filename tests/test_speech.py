@@ -1,0 +1,459 @@
+"""Speech: sentences, sanitised text, real engines, real sinks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pi_runtime.errors import SpeechError
+from pi_runtime.speech.child import Child
+from pi_runtime.speech.engines import Engine, open_engine
+from pi_runtime.speech.engines.silent import Silent
+from pi_runtime.speech.language import language_of
+from pi_runtime.speech.pcm import Pcm, wav_header
+from pi_runtime.speech.pipeline import speak
+from pi_runtime.speech.player import Aplay, WavFile
+from pi_runtime.speech.sanitise import ANY, ENGLISH, RUSSIAN, Alphabet, sanitise
+from pi_runtime.speech.sentences import split_sentences
+from tests.conftest import entries, run_command, weights_of
+
+# --- sentences ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("One. Two! Three? Four", ["One.", "Two!", "Three?", "Four"]),
+        ("Pi is 3.14 or so. Yes.", ["Pi is 3.14 or so.", "Yes."]),
+        ("Dr. Who met Mr. J. Smith. He left.", ["Dr. Who met Mr. J. Smith.", "He left."]),
+        ('He said "no." Then left.', ['He said "no."', "Then left."]),
+        ("Wait... what?! No…", ["Wait...", "what?!", "No…"]),
+        ("Привет, мир. Как дела? В 1833 г. он", ["Привет, мир.", "Как дела?", "В 1833 г. он"]),
+        ("Пять руб. и 20 коп. всего. «Да.» Нет", ["Пять руб. и 20 коп. всего.", "«Да.»", "Нет"]),
+        ("一句话。第二句！「好。」完", ["一句话。", "第二句！", "「好。」", "完"]),
+        ("line one\nline two\n\n", ["line one", "line two"]),
+        ("", []),
+        ("   \n ", []),
+    ],
+)
+def test_sentences(text: str, sentences: list[str]) -> None:
+    assert list(split_sentences([text])) == sentences
+
+
+def test_text_without_stops_is_cut_at_a_comma_then_a_space_then_anywhere() -> None:
+    assert list(split_sentences(["aaaa bbbb, cccc dddd eeee"], limit=16)) == [
+        "aaaa bbbb,",
+        "cccc dddd eeee",
+    ]
+    assert list(split_sentences(["aaaa bbbb cccc dddd"], limit=12)) == ["aaaa bbbb", "cccc dddd"]
+    assert list(split_sentences(["x" * 25], limit=10)) == ["x" * 10, "x" * 10, "x" * 5]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.text(alphabet="aБ .!?…\"')»。」\n,1г", max_size=60),
+    st.lists(st.integers(1, 9), max_size=40),
+    st.integers(5, 30),
+)
+def test_sentences_do_not_depend_on_how_the_stream_was_cut(
+    text: str, sizes: list[int], limit: int
+) -> None:
+    pieces, at = [], 0
+    for size in sizes:
+        pieces.append(text[at : at + size])
+        at += size
+    pieces.append(text[at:])
+    whole = list(split_sentences([text], limit))
+    assert list(split_sentences(pieces, limit)) == whole
+    assert "".join("".join(whole).split()) == "".join(text.split()), "nothing is lost"
+    assert all(len(sentence) <= limit + 1 for sentence in whole)
+
+
+def test_a_sentence_is_out_as_soon_as_the_next_begins() -> None:
+    drawn: list[str] = []
+
+    def pieces() -> Iterator[str]:
+        for character in "One. Two. Three.":
+            drawn.append(character)
+            yield character
+
+    assert next(split_sentences(pieces())) == "One."
+    assert "".join(drawn) == "One. "
+
+
+# --- what may reach an engine -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "text", "said"),
+    [
+        (ENGLISH, "Hello — “world”…", "Hello, world."),
+        (ENGLISH, "Hello <s>", "Hello"),
+        (ENGLISH, "50% of $5 & more", "50 percent of dollars 5 and more"),
+        (ENGLISH, "café naïve", "cafe naive"),
+        (ENGLISH, "Привет, мир", "Privet, mir"),
+        (ENGLISH, "-n --help", "n help"),
+        (ENGLISH, "well-known", "well-known"),
+        (ENGLISH, "... !!!", ""),
+        (ENGLISH, "😀😀 日本", ""),
+        (ENGLISH, "so 😀 what", "so what"),
+        (ENGLISH, "[[h@l'oU]]", "h at l'oU"),
+        (ENGLISH, '(system "rm")', "system rm"),
+        (ENGLISH, "a\x00b\x1b[31mc\u200bd\ufeff\u00ade", "a b 31mcde"),
+        (RUSSIAN, "«Привет» — мир…", "Привет, мир."),
+        (RUSSIAN, "раз,two.три 3.14 и 1,5!да", "раз, two. три 3.14 и 1,5! да"),
+        (RUSSIAN, "5 % и 3 ₽", "5 процентов и 3 рублей"),
+        (RUSSIAN, "Ёлка и\u0306 é", "Ёлка й e"),
+        (RUSSIAN, "...", ""),
+        (ANY, "Привет 日本 [[x]] <b>", "Привет 日本 x b"),
+        (ANY, "👍", ""),
+    ],
+)
+def test_sanitise(alphabet: Alphabet, text: str, said: str) -> None:
+    assert sanitise(text, alphabet) == said
+
+
+@given(st.text(max_size=80))
+def test_nothing_outside_the_alphabet_is_left(text: str) -> None:
+    for alphabet in (ENGLISH, RUSSIAN, ANY):
+        said = sanitise(text, alphabet)
+        assert not said.startswith(("-", " "))
+        assert all(alphabet.knows(c) or c in ".,!?;'- " for c in said)
+        assert sanitise(said, alphabet) == said
+
+
+def test_endless_words_are_cut() -> None:
+    assert max(len(word) for word in sanitise("a" * 2000, ENGLISH).split()) == 40
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("Hello", "en"), ("Привет abc", "ru"), ("γειά σου", "el"), ("你好", "cmn"), ("123", "xx")],
+)
+def test_language(text: str, language: str) -> None:
+    assert language_of([text], default="xx") == language
+
+
+# --- engines ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def engine() -> Iterator[Callable[[str, str], Engine]]:
+    """Return what opens an engine, or skips where it is not installed."""
+
+    def open_(name: str, language: str) -> Engine:
+        try:
+            return open_engine(name, language)
+        except SpeechError as error:
+            pytest.skip(str(error))
+
+    return open_
+
+
+def loudness(pcm: Pcm) -> float:
+    """Return the root mean square, of a full scale of 1."""
+    samples = np.frombuffer(pcm.samples, "<i2") / 32768
+    return float(np.sqrt((samples**2).mean()))
+
+
+VOICES = [("festival", "en"), ("festival", "ru"), ("espeak-ng", "en"), ("espeak-ng", "ru")]
+SHORT = {"en": "Good evening.", "ru": "Добрый вечер."}
+LONG = {
+    "en": "The evening was warm, and the river lay quiet under the old stone bridge.",
+    "ru": "Вечер был тёплый, и река тихо лежала под старым каменным мостом.",
+}
+
+
+@pytest.mark.parametrize(("name", "language"), VOICES)
+def test_longer_text_sounds_longer_and_nothing_is_silence(
+    engine: Callable[[str, str], Engine], name: str, language: str
+) -> None:
+    voice = engine(name, language)
+    short, long = voice.synthesize(SHORT[language]), voice.synthesize(LONG[language])
+    assert short.rate in (16_000, 22_050)
+    assert 0.5 < short.seconds < 3
+    assert 2 < long.seconds / short.seconds < 9
+    assert loudness(short) > 0.01
+    assert loudness(long) > 0.01
+
+
+NASTY = [
+    '") (system "touch canary") (x "',
+    "(system 'touch canary')",
+    "$(touch canary) `touch canary` ; touch canary | touch canary",
+    "-w canary",
+    "[[touch]] <speak>canary</speak>",
+    '#<x (tts_file "/etc/passwd" nil)',
+    "— « » … 😀 \x00 \x07 \u0301\u0301 -- ' \" ( ) %",
+    "слово — ещё слово, «в кавычках»… 50 % @ / \\ < > _ é",
+    "a" * 1000,
+    "я" * 1000,
+]
+
+
+@pytest.mark.parametrize(("name", "language"), VOICES)
+def test_no_text_breaks_an_engine_or_runs_a_command(
+    engine: Callable[[str, str], Engine],
+    name: str,
+    language: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    voice = engine(name, language)
+    word = {"en": "Evening", "ru": "Вечер"}[language]
+    for text in NASTY:
+        said = sanitise(f"{word} {text}", voice.alphabet)
+        assert word in said
+        assert voice.synthesize(said).seconds > 0.2, text
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(SpeechError, match="sudo apt install festival festvox-ru"):
+        open_engine("festival", "ru")
+    with pytest.raises(SpeechError, match="sudo apt install espeak-ng"):
+        open_engine("espeak-ng", "ru")
+    with pytest.raises(SpeechError, match="sudo apt install alsa-utils"):
+        Aplay()
+
+
+def test_a_language_without_a_voice() -> None:
+    with pytest.raises(SpeechError, match="no voice for the language 'xx'"):
+        open_engine("festival", "xx")
+
+
+def test_auto_prefers_festival_where_it_has_the_voice(
+    engine: Callable[[str, str], Engine],
+) -> None:
+    engine("festival", "ru")
+    assert open_engine("auto", "ru").name == "festival"
+    assert open_engine("auto", "de").name == "espeak-ng"
+
+
+def test_a_hanging_engine_costs_its_time_and_leaves_no_process() -> None:
+    begun = time.monotonic()
+    with pytest.raises(SpeechError, match=r"sleep took longer than 0\.2 s"):
+        Child().run(["sleep", "60"], seconds=0.2)
+    assert time.monotonic() - begun < 5
+    with pytest.raises(SpeechError, match="no such file"):
+        Child().run(["no-such-engine"], seconds=1)
+
+
+# --- sinks --------------------------------------------------------------------------------------
+
+TONE = Pcm(16_000, (np.sin(np.arange(8000) / 8) * 8000).astype("<i2").tobytes())
+
+
+def test_a_wav_file_holds_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    with WavFile(path) as sink:
+        sink.write(TONE)
+        sink.write(TONE)
+        assert not path.exists(), "it appears whole"
+    with wave.open(str(path)) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (16_000, 1, 2)
+        assert file.readframes(file.getnframes()) == TONE.samples * 2
+    assert Pcm.from_wav(path.read_bytes()) == Pcm(16_000, TONE.samples * 2)
+
+
+def test_an_interrupted_wav_file_is_a_valid_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    with pytest.raises(KeyboardInterrupt), WavFile(path) as sink:
+        sink.write(TONE)
+        raise KeyboardInterrupt
+    assert Pcm.from_wav(path.read_bytes()) == TONE
+
+
+def test_a_failed_wav_file_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"old")
+    with pytest.raises(SpeechError), WavFile(path) as sink:
+        sink.write(TONE)
+        sink.write(Pcm(8_000, b"\0\0"))
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", wav_header(16_000, 0), b"x" * 99])
+def test_what_is_no_sound_is_refused(content: bytes) -> None:
+    with pytest.raises(SpeechError, match="made no sound"):
+        Pcm.from_wav(content)
+
+
+@pytest.fixture
+def file_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An ALSA device that is a file: what aplay really plays, without a card."""
+    if not shutil.which("aplay"):
+        pytest.skip("no aplay – sudo apt install alsa-utils")
+    heard = tmp_path / "heard.raw"
+    config = tmp_path / "asound.conf"
+    config.write_text(
+        "</usr/share/alsa/alsa.conf>\n"
+        f'pcm.!default {{ type file slave.pcm "null" file "{heard}" format "raw" }}\n'
+    )
+    monkeypatch.setenv("ALSA_CONFIG_PATH", str(config))
+    return heard
+
+
+def test_aplay_plays_every_sample(file_card: Path) -> None:
+    with Aplay() as sink:
+        sink.write(TONE)
+        sink.write(TONE)
+    assert TONE.samples * 2 in file_card.read_bytes()
+
+
+def test_no_card_is_one_line_that_names_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not shutil.which("aplay"):
+        pytest.skip("no aplay – sudo apt install alsa-utils")
+    expected = r"'nosuchcard' cannot be played to \(.*list the devices"
+    with pytest.raises(SpeechError, match=expected), Aplay("nosuchcard") as sink:
+        sink.write(TONE)
+
+
+# --- the pipeline -------------------------------------------------------------------------------
+
+
+class Recorder:
+    """A sink that remembers."""
+
+    def __init__(self) -> None:
+        self.heard: list[Pcm] = []
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, pcm: Pcm) -> None:
+        self.heard.append(pcm)
+
+
+class Stumbling(Silent):
+    """Fails on one sentence."""
+
+    def synthesize(self, text: str) -> Pcm:
+        if "bad" in text:
+            raise SpeechError("it stumbled")
+        return super().synthesize(text)
+
+
+def test_sentences_are_spoken_in_order_and_a_bad_one_costs_itself() -> None:
+    sink, spoken = Recorder(), list[str]()
+    count = speak(["One.", "A bad one.", "…", "Two."], Stumbling(), sink, spoken.append)
+    assert (count, spoken) == (2, ["One.", "Two."])
+    assert len(sink.heard) == 2
+
+
+def test_where_nothing_could_be_spoken_the_reason_is_raised() -> None:
+    with pytest.raises(SpeechError, match="it stumbled"):
+        speak(["bad", "bad too"], Stumbling(), Recorder())
+
+
+def test_an_error_of_the_text_is_raised_after_what_was_spoken() -> None:
+    def sentences() -> Iterator[str]:
+        yield "One."
+        raise RuntimeError("the model broke")
+
+    sink = Recorder()
+    with pytest.raises(RuntimeError, match="the model broke"):
+        speak(sentences(), Silent(), sink)
+    assert len(sink.heard) == 1
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+def test_rnn_speak_says_a_given_text(engine: Callable[[str, str], Engine], tmp_path: Path) -> None:
+    engine("festival", "ru")
+    wav = tmp_path / "a.wav"
+    done = run_command("rnn-speak", "--text", "Добрый вечер. Как дела?", "--wav", wav)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "Добрый вечер.\nКак дела?\n"
+    assert done.stderr == f"festival, ru, 2 sentences, {wav}\n"
+    assert loudness(Pcm.from_wav(wav.read_bytes())) > 0.01
+
+
+def test_rnn_speak_reads_stdin(engine: Callable[[str, str], Engine], tmp_path: Path) -> None:
+    engine("espeak-ng", "en")
+    program = str(Path(sys.executable).with_name("rnn-speak"))
+    wav = tmp_path / "a.wav"
+    argv = [program, "--text", "-", "--engine", "espeak-ng", "--wav", str(wav)]
+    done = subprocess.run(argv, input=b"Hello.\n", capture_output=True)
+    assert done.returncode == 0
+    assert Pcm.from_wav(wav.read_bytes()).rate == 22_050
+    done = subprocess.run(argv, input=b"\xff\xfe", capture_output=True)
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith("error: the text on stdin is not UTF-8")
+
+
+def test_rnn_speak_without_a_card(engine: Callable[[str, str], Engine]) -> None:
+    engine("espeak-ng", "en")
+    done = run_command("rnn-speak", "--text", "Hello.", "--device", "nosuchcard")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: the sound device 'nosuchcard' cannot be played to")
+
+
+def test_interrupted_it_leaves_a_valid_wav_and_no_process(
+    engine: Callable[[str, str], Engine], tmp_path: Path
+) -> None:
+    engine("festival", "en")
+    program = str(Path(sys.executable).with_name("rnn-speak"))
+    wav = tmp_path / "a.wav"
+    text = "This is a sentence. " * 2000
+    with subprocess.Popen(
+        [program, "--text", text, "--wav", str(wav)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+        assert process.returncode == 130
+    assert Pcm.from_wav(wav.read_bytes()).seconds > 0.5
+    assert not list(tmp_path.glob("rnn-speak-*")), "no engine's folder is left"
+
+
+@entries("convert", "stock", "poroshki-russian")
+def test_the_zoos_models_are_spoken(
+    entry: dict[str, object],
+    converted: Callable[..., Path],
+    engine: Callable[[str, str], Engine],
+    tmp_path: Path,
+) -> None:
+    language = "ru" if entry["name"] == "poroshki-russian" else "en"
+    engine("festival", language)
+    model = converted(entry["name"], weights_of(entry))
+    seconds = {}
+    for length in (60, 240):
+        wav = tmp_path / f"{length}.wav"
+        done = run_command(
+            "rnn-speak", model, "--seed", 4, "--temperature", 0.7, "--wav", wav,
+            "--max-gen-length", length, "-n", 2,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert f"festival, {language}, " in done.stderr
+        pcm = Pcm.from_wav(wav.read_bytes())
+        assert pcm.rate == 16_000
+        assert loudness(pcm) > 0.01
+        seconds[length] = pcm.seconds
+        assert 0.03 < pcm.seconds / len(done.stdout) < 0.2, "a character takes about 0.07 s"
+    assert seconds[240] > seconds[60]
