@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from convert.checkpoint import Checkpoint, read_checkpoint
 from convert.errors import OutputError
 from convert.sidecars import Sidecars, find_sidecars
-from convert.verify import Parity, check_parity, golden_windows
+from convert.verify import Parity, check_parity, golden_windows, record
 from pi_runtime import __version__
 from pi_runtime.files import replacing
-from pi_runtime.model_file import pack_model
+from pi_runtime.model_file import Golden, ModelFile, pack_model
+from pi_runtime.network import Network
 from pi_runtime.vocabulary import Vocabulary
+
+# What loads which files. int8 ones hold FULLY_CONNECTED in version 12, which tflite-runtime's last
+# release refuses; NumPy reads them everywhere.
+RUNTIMES = {
+    "float32": ["ai-edge-litert>=2.1", "tflite-runtime>=2.14", "numpy"],
+    "int8": ["ai-edge-litert>=2.1", "numpy"],
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,9 @@ def inspect(
     )
 
 
-def convert(findings: Findings, output: Path, *, force: bool = False) -> tuple[int, Parity]:
+def convert(
+    findings: Findings, output: Path, *, quantization: str = "float32", force: bool = False
+) -> tuple[int, Parity]:
     """Write the artefact; return its size in bytes and how exactly it computes.
 
     Raises:
@@ -66,13 +77,38 @@ def convert(findings: Findings, output: Path, *, force: bool = False) -> tuple[i
     from convert.graph import build_flatbuffer
 
     network, config = findings.checkpoint.network, findings.sidecars.config
-    flatbuffer, places = build_flatbuffer(network, config.max_length)
+    flatbuffer, places = build_flatbuffer(network, config.max_length, quantization)
+    manifest = _manifest(findings, places, quantization)
     golden = golden_windows(network, findings.vocabulary, config)
-    content = pack_model(
+    content = _packed(findings, flatbuffer, manifest, golden)
+    if quantization == "float32":
+        parity = check_parity(content)
+    else:
+        # The golden answers are those of the quantized weights, as the reference computes them;
+        # the interpreter quantizes activations too, and may differ by what it does here.
+        network = _network_in(content)
+        golden = golden_windows(network, findings.vocabulary, config)
+        content = _packed(findings, flatbuffer, manifest, golden)
+        parity = check_parity(
+            content, record(findings.checkpoint.network, findings.vocabulary, config)
+        )
+        allowed = max(*golden.tolerances, 4 * max(parity.deviations.values()))
+        golden = replace(golden, tolerances=(allowed,) * len(golden.tolerances))
+        content = _packed(findings, flatbuffer, manifest, golden)
+    with replacing(output) as file:
+        file.write(content)
+    return len(content), parity
+
+
+def _packed(
+    findings: Findings, flatbuffer: bytes, manifest: dict[str, Any], golden: Golden
+) -> bytes:
+    config = asdict(findings.sidecars.config)
+    return pack_model(
         flatbuffer,
         {
-            "manifest.json": _manifest(findings, places),
-            "config.json": {**asdict(config), "single_text": findings.vocabulary.single_text},
+            "manifest.json": manifest,
+            "config.json": {**config, "single_text": findings.vocabulary.single_text},
             "vocab.json": findings.sidecars.vocab,
             "golden.json": {
                 "windows": golden.windows.tolist(),
@@ -81,10 +117,14 @@ def convert(findings: Findings, output: Path, *, force: bool = False) -> tuple[i
             },
         },
     )
-    parity = check_parity(content)
-    with replacing(output) as file:
-        file.write(content)
-    return len(content), parity
+
+
+def _network_in(content: bytes) -> Network:
+    """Return the network that a model file's bytes hold, as the NumPy backend reads it."""
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / "model.tflite"
+        path.write_bytes(content)
+        return ModelFile(path).network()
 
 
 def check_output(output: Path, *, force: bool) -> None:
@@ -103,7 +143,7 @@ def check_output(output: Path, *, force: bool) -> None:
         raise OutputError(f"{output.parent}: no such folder", "create it, or name another with -o")
 
 
-def _manifest(findings: Findings, places: dict[str, Any]) -> dict[str, Any]:
+def _manifest(findings: Findings, places: dict[str, Any], quantization: str) -> dict[str, Any]:
     checkpoint = findings.checkpoint
     sources = {checkpoint.path.name: checkpoint.sha256}
     for path in findings.sidecars.sources:
@@ -116,6 +156,7 @@ def _manifest(findings: Findings, places: dict[str, Any]) -> dict[str, Any]:
         },
         "source": {"layout": checkpoint.layout, "sha256": sources},
         "classes": checkpoint.network.classes,
-        "quantization": "float32",
+        "quantization": quantization,
+        "runtimes": RUNTIMES[quantization],
         "arrays": places,
     }

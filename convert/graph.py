@@ -31,14 +31,22 @@ from pi_runtime.network import EPSILON, FloatArray, Lstm, Network
 Tensor = Any
 """A tf.Tensor; TensorFlow has no types."""
 
+SMALL = 1023
+"""TensorFlow leaves constants of so few elements in float32; attention logits need that."""
 
-def build_flatbuffer(network: Network, max_length: int) -> tuple[bytes, dict[str, Any]]:
+
+def build_flatbuffer(
+    network: Network, max_length: int, quantization: str = "float32"
+) -> tuple[bytes, dict[str, Any]]:
     """Return the FlatBuffer and, an array's name, its place for the manifest.
+
+    `quantization` is "float32", or "int8": weights in int8, a scale for each output of a product,
+    and activations quantized on the fly ("dynamic range").
 
     Raises:
         RuntimeError: TensorFlow's converter failed, or an array is not in the file as it was given.
     """
-    constants = _Constants()
+    constants = _Constants(quantization)
     with _quiet():
         import tensorflow as tf
 
@@ -49,8 +57,40 @@ def build_flatbuffer(network: Network, max_length: int) -> tuple[bytes, dict[str
         concrete = tf.function(function, input_signature=signature).get_concrete_function()
         converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        if quantization == "int8":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
         flatbuffer: bytes = converter.convert()
-    return flatbuffer, constants.places(flatbuffer)
+        quantized = _quantized_tensors(flatbuffer) if quantization == "int8" else []
+    return flatbuffer, constants.places(flatbuffer, quantized)
+
+
+@dataclass(frozen=True)
+class _Quantized:
+    """An int8 constant of a FlatBuffer: value = data × scale, by row or for all."""
+
+    data: np.ndarray[Any, Any]
+    scale: np.ndarray[Any, Any]
+
+    def holds(self, stored: np.ndarray[Any, Any]) -> bool:
+        """Return whether these are the given weights, to within rounding."""
+        if self.data.shape != stored.shape:
+            return False
+        scale = self.scale[:, None] if self.scale.size > 1 else self.scale
+        return bool((np.abs(self.data * scale - stored) <= 0.51 * scale).all())
+
+
+def _quantized_tensors(flatbuffer: bytes) -> list[_Quantized]:
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    model = schema.Model.GetRootAsModel(flatbuffer, 0)
+    found = []
+    for graph in (model.Subgraphs(number) for number in range(model.SubgraphsLength())):
+        for tensor in (graph.Tensors(number) for number in range(graph.TensorsLength())):
+            buffer, parameters = model.Buffers(tensor.Buffer()), tensor.Quantization()
+            if tensor.Type() == schema.TensorType.INT8 and buffer.DataLength():
+                data = buffer.DataAsNumpy().view(np.int8).reshape(tensor.ShapeAsNumpy())
+                found.append(_Quantized(data, parameters.ScaleAsNumpy()))
+    return found
 
 
 @dataclass(frozen=True)
@@ -65,8 +105,9 @@ class _Part:
 class _Constants:
     """The constants of the graph, and which of the network's arrays lie in each of them."""
 
-    def __init__(self) -> None:
-        self._stored: list[tuple[bytes, dict[str, _Part]]] = []
+    def __init__(self, quantization: str) -> None:
+        self._unquantized_elements = SMALL if quantization == "int8" else 1 << 14
+        self._stored: list[tuple[FloatArray, dict[str, _Part]]] = []
 
     def table(self, name: str, array: FloatArray) -> FloatArray:
         """Register an array that the file stores as it is."""
@@ -88,36 +129,53 @@ class _Constants:
         The file stores its transpose: a row for each m terms, in their columns.
         """
         size = len(vector)
-        step = next((m for m in range(16, 7, -1) if size % m == 0), size)
-        rows = size // step
+        most = self._unquantized_elements // size
+        rows = next(n for n in range(max(1, min(size // 8, most)), 0, -1) if size % n == 0)
+        step = size // rows
         matrix = np.zeros((size, rows), np.float32)
         matrix[np.arange(size), np.arange(size) // step] = vector[:, 0]
         return self._add(matrix, matrix.T, {name: _Part(0, (rows, step), (4 * (size + step), 4))})
 
     def _add(self, array: FloatArray, stored: FloatArray, parts: dict[str, _Part]) -> FloatArray:
-        self._stored.append((np.ascontiguousarray(stored, "<f4").tobytes(), parts))
+        self._stored.append((np.ascontiguousarray(stored, "<f4"), parts))
         return array
 
-    def places(self, flatbuffer: bytes) -> dict[str, Any]:
+    def places(self, flatbuffer: bytes, quantized: list[_Quantized]) -> dict[str, Any]:
         """Find every array's bytes in the file; return their places for the manifest."""
         places: dict[str, Any] = {}
         for stored, parts in self._stored:
-            offset = _find_aligned(flatbuffer, stored)
-            if offset < 0:
+            offset = _find(flatbuffer, stored.tobytes(), 4)
+            if offset >= 0:
+                for name, part in parts.items():
+                    places[name] = _place("float32", offset, part.offset, part.shape, part.strides)
+                continue
+            match = next((tensor for tensor in quantized if tensor.holds(stored)), None)
+            if match is None:
                 raise RuntimeError(f"TensorFlow changed {', '.join(parts)} on the way")
+            offset = _find(flatbuffer, match.data.tobytes(), 1)
+            scale_at = _find(flatbuffer, np.ascontiguousarray(match.scale, "<f4").tobytes(), 4)
             for name, part in parts.items():
-                places[name] = {
-                    "dtype": "float32",
-                    "offset": offset + part.offset,
-                    "shape": list(part.shape),
-                    "strides": list(part.strides),
-                }
+                quarter = tuple(stride // 4 for stride in part.strides)
+                places[name] = _place("int8", offset, part.offset // 4, part.shape, quarter)
+                # Rows of the stored transpose are the array's columns.
+                places[name]["scale"] = _place("float32", scale_at, 0, match.scale.shape, (4,))
         return places
 
 
-def _find_aligned(haystack: bytes, needle: bytes) -> int:
+def _place(
+    dtype: str, offset: int, within: int, shape: tuple[int, ...], strides: tuple[int, ...]
+) -> dict[str, Any]:
+    return {
+        "dtype": dtype,
+        "offset": offset + within,
+        "shape": list(shape),
+        "strides": list(strides),
+    }
+
+
+def _find(haystack: bytes, needle: bytes, alignment: int) -> int:
     at = haystack.find(needle)
-    while at >= 0 and at % 4:
+    while at >= 0 and at % alignment:
         at = haystack.find(needle, at + 1)
     return at
 

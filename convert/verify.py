@@ -10,25 +10,43 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from convert.errors import ParityError
+from pi_runtime.backends import Backend
 from pi_runtime.backends.numpy import numpy_backend
 from pi_runtime.backends.reference import CHAOTIC, float32_tolerance
-from pi_runtime.backends.tflite import installed_interpreter, tflite_backend
+from pi_runtime.backends.tflite import installed_runtime, tflite_backend
 from pi_runtime.draft import Draft
 from pi_runtime.errors import BackendError
-from pi_runtime.generator import TextGenerator
+from pi_runtime.generator import SCHEDULE, TextGenerator
 from pi_runtime.model_file import Config, Golden, ModelFile
 from pi_runtime.network import Network
-from pi_runtime.sampling import random_stream
+from pi_runtime.sampling import random_stream, sample, temperature_at
 from pi_runtime.selfcheck import deviations
-from pi_runtime.vocabulary import Vocabulary
+from pi_runtime.vocabulary import START, Vocabulary
+
+TEXTS, TOKENS = 4, 100
+"""How much text a quantized model is compared over."""
+
+MOST_DIVERGENCE = 0.1
+"""The mean KL divergence, in nats, above which a quantized model is not the same model."""
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """How far a quantized model's distributions are from the float32 ones, over its own text."""
+
+    kl_mean: float
+    """Kullback-Leibler divergence of the quantized from the float32 distribution, in nats."""
+    kl_max: float
+    argmax_agreement: float
+    """The share of windows where both find the same token the likeliest."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +61,51 @@ class Parity:
     """Why the TFLite interpreter could not be tried ('' if it was)."""
     sample: str
     """The first line of the text that seed 0 gives."""
+    divergence: Divergence | None = None
+    """For a quantized model, on the TFLite interpreter where it could be tried."""
 
     @property
     def sensitive(self) -> bool:
         """Whether rounding alone may change this network's texts."""
-        return self.tolerance > CHAOTIC
+        return self.divergence is None and self.tolerance > CHAOTIC
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Texts of the float32 network with its answers: what a quantized one is held to."""
+
+    ids: npt.NDArray[np.int32]
+    """[texts, tokens]."""
+    probabilities: npt.NDArray[np.float32]
+    """[texts, tokens, V]."""
+
+
+def record(network: Network, vocabulary: Vocabulary, config: Config) -> Recording:
+    """Let the network write texts and record what it reads and answers."""
+    backend = numpy_backend(network, config.max_length)
+    ids, probabilities = [], []
+    for number in range(TEXTS):
+        random, read, answers = random_stream(number), [], []
+        backend.reset()
+        token = vocabulary.id(START)
+        for length in range(1, TOKENS + 1):
+            read.append(token)
+            answers.append(backend.advance([token])[0].copy())
+            token = sample(answers[-1], temperature_at(SCHEDULE, length), random)
+        ids.append(read)
+        probabilities.append(answers)
+    return Recording(np.array(ids, np.int32), np.array(probabilities, np.float32))
+
+
+def diverge(backend: Backend, recording: Recording) -> Divergence:
+    """Let a backend read a recording and compare its answers."""
+    backend.reset(len(recording.ids))
+    answers = np.stack([backend.advance(t.tolist()).copy() for t in recording.ids.T], axis=1)
+    expected = recording.probabilities.astype(np.float64)
+    found = np.maximum(answers.astype(np.float64), 1e-12)
+    kl = (expected * np.log(np.maximum(expected, 1e-12) / found)).sum(axis=-1)
+    same = expected.argmax(axis=-1) == found.argmax(axis=-1)
+    return Divergence(float(kl.mean()), float(kl.max()), float(same.mean()))
 
 
 def golden_windows(network: Network, vocabulary: Vocabulary, config: Config) -> Golden:
@@ -70,8 +128,10 @@ def golden_windows(network: Network, vocabulary: Vocabulary, config: Config) -> 
     return Golden(np.array(windows, np.int32), probabilities.astype(np.float32), tuple(tolerances))
 
 
-def check_parity(content: bytes) -> Parity:
+def check_parity(content: bytes, recording: Recording | None = None) -> Parity:
     """Load a model file's bytes with every backend present and compare its golden windows.
+
+    With a `recording` the model is a quantized one: what counts is its divergence from it.
 
     This runs in a process of its own: TensorFlow and tflite-runtime export the same symbols and
     crash each other, and a crash of the interpreter shall be a report.
@@ -82,6 +142,8 @@ def check_parity(content: bytes) -> Parity:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         path = Path(folder) / "model.tflite"
         path.write_bytes(content)
+        if recording:
+            np.savez(path.with_suffix(".npz"), **vars(recording))
         child = subprocess.run(
             [sys.executable, "-X", "utf8", "-m", "convert.verify", str(path)],
             capture_output=True,
@@ -94,11 +156,21 @@ def check_parity(content: bytes) -> Parity:
         raise ParityError(
             f"the converted model cannot be run ({last})", "please report this checkpoint"
         )
-    parity = Parity(**json.loads(child.stdout))
-    for name, excess in parity.deviations.items():
-        if not excess <= parity.tolerance:
+    found = json.loads(child.stdout)
+    if found["divergence"]:
+        found["divergence"] = Divergence(**found["divergence"])
+    parity = Parity(**found)
+    if parity.divergence:
+        if not parity.divergence.kl_mean <= MOST_DIVERGENCE:
             raise ParityError(
-                f"the {name} backend differs from the checkpoint by {excess:.1e}, "
+                f"quantized, this network diverges by {parity.divergence.kl_mean:.2f} nats",
+                "convert it without --quantize",
+            )
+        return parity
+    for name, deviation in parity.deviations.items():
+        if not deviation <= parity.tolerance:
+            raise ParityError(
+                f"the {name} backend differs from the checkpoint by {deviation:.1e}, "
                 f"more than {parity.tolerance:.1e}",
                 "please report this checkpoint",
             )
@@ -106,7 +178,7 @@ def check_parity(content: bytes) -> Parity:
 
 
 def measure(path: Path) -> Parity:
-    """Run a model file's golden windows on every backend present.
+    """Run a model file's golden windows, and the recording beside it, on every backend present.
 
     Raises:
         ModelFileError: the file is damaged.
@@ -115,9 +187,9 @@ def measure(path: Path) -> Parity:
     model = ModelFile(path)
     golden = model.golden()
     backends = {"numpy": numpy_backend(model.network(), model.config.max_length)}
-    interpreter, missing = _interpreter()
-    if interpreter:
-        backends["tflite"] = tflite_backend(model, interpreter=interpreter)
+    tflite, missing = _tflite(model)
+    if tflite:
+        backends["tflite"] = tflite
     # Tolerances differ from window to window: report the one that comes closest to its own.
     found, allowed = {}, max(golden.tolerances)
     for name, backend in backends.items():
@@ -126,27 +198,41 @@ def measure(path: Path) -> Parity:
         for deviation, tolerance in zip(measured, golden.tolerances, strict=True):
             if not deviation <= tolerance:
                 found[name], allowed = deviation, tolerance
+    recorded = path.with_suffix(".npz")
+    divergence = None
+    if recorded.exists():
+        with np.load(recorded) as arrays:
+            recording = Recording(arrays["ids"], arrays["probabilities"])
+        divergence = diverge(tflite or backends["numpy"], recording)
     generator = TextGenerator(backends["numpy"], model.vocabulary, model.config)
     lines = generator.generate(seed=0)[0].splitlines()
-    return Parity(found, allowed, missing, next(filter(str.strip, lines), ""))
+    return Parity(found, allowed, missing, next(filter(str.strip, lines), ""), divergence)
 
 
-def _interpreter() -> tuple[Callable[..., Any] | None, str]:
-    """Return the interpreter to check with: the Pi's where it is installed, else TensorFlow's."""
+def _tflite(model: ModelFile) -> tuple[Backend | None, str]:
+    """Return the TFLite backend, or why there is none.
+
+    The Pi's interpreter where it is installed and can run the file; else TensorFlow's own, which
+    is the same code.
+    """
+    quantized = model.manifest["quantization"] != "float32"
     try:
-        return installed_interpreter(), ""
+        return tflite_backend(model), ""
     except BackendError as error:
-        import tensorflow as tf
+        if installed_runtime() and not quantized:
+            raise
+        reason = str(error)
+    import tensorflow as tf
 
-        if not hasattr(tf.lite, "Interpreter"):
-            return None, str(error)
+    if not hasattr(tf.lite, "Interpreter"):
+        return None, reason
 
-        def make(**arguments: Any) -> Any:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # it says that it has moved to LiteRT
-                return tf.lite.Interpreter(**arguments)
+    def make(**arguments: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it says that it has moved to LiteRT
+            return tf.lite.Interpreter(**arguments)
 
-        return make, ""
+    return tflite_backend(model, interpreter=make), ""
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from pi_runtime.backends import Backend
 from pi_runtime.backends.numpy import numpy_backend
 from pi_runtime.backends.reference import ReferenceBackend, float32_tolerance
-from pi_runtime.backends.tflite import installed_interpreter, tflite_backend
-from pi_runtime.errors import BackendError
+from pi_runtime.backends.tflite import installed_runtime, tflite_backend
 from pi_runtime.model_file import ModelFile
 from pi_runtime.network import Network
 from pi_runtime.selfcheck import deviations, passes
@@ -104,10 +103,8 @@ def make(
             return ReferenceBackend(network, LENGTH), network
         if request.param == "numpy":
             return numpy_backend(network, LENGTH), network
-        try:
-            installed_interpreter()
-        except BackendError as error:
-            pytest.skip(str(error))
+        if not installed_runtime():
+            pytest.skip("no TFLite interpreter is installed")
         weights = tmp_path / f"{name}_weights.hdf5"
         if not (path := converted.folder / f"small-{name}.tflite").exists():  # type: ignore[attr-defined]
             pytest.importorskip("h5py")

@@ -41,8 +41,8 @@ def test_probabilities(
     entry: dict[str, Any], backend: str, converted: Callable[..., Path], record_property: Any
 ) -> None:
     path = converted(entry["name"], weights_of(entry))
-    golden = np.load(SHARED / "golden" / f"{entry['name']}.npz")
-    windows, expected = golden["windows"], golden["probs"]
+    with np.load(SHARED / "golden" / f"{entry['name']}.npz") as golden:
+        windows, expected = golden["windows"], golden["probs"]
     network = ModelFile(path).network()
     moved = np.abs(
         window_probabilities(network, windows) - window_probabilities(network, windows, np.float64)

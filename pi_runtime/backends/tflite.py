@@ -30,7 +30,7 @@ def tflite_backend(
     Raises:
         BackendError: no interpreter is installed, or it cannot run this file.
     """
-    make = interpreter or installed_interpreter()
+    make = interpreter or _installed_interpreter()
     try:
         with _hushed():
             loaded = make(model_path=str(model.path), num_threads=threads)
@@ -45,24 +45,28 @@ def tflite_backend(
         ) from None
 
 
-def installed_interpreter() -> Callable[..., Any]:
-    """Return the `Interpreter` class of the runtime that is installed.
+def installed_runtime() -> str:
+    """Return the name of the module that holds the interpreter, or '' where there is none."""
+    return next((name for name in RUNTIMES if _importable(name)), "")
 
-    Raises:
-        BackendError: none is.
-    """
-    reasons = []
-    for name in RUNTIMES:
-        try:
-            interpreter: Callable[..., Any] = importlib.import_module(name).Interpreter
-        except ImportError as error:
-            reasons.append(str(error))
-        else:
-            return interpreter
-    raise BackendError(
-        f"no TFLite interpreter is installed ({'; '.join(reasons)})",
-        "take --backend numpy, or pip install ai-edge-litert (tflite-runtime on Python 3.11)",
-    )
+
+def _importable(name: str) -> bool:
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return False
+    return True
+
+
+def _installed_interpreter() -> Callable[..., Any]:
+    runtime = installed_runtime()
+    if not runtime:
+        raise BackendError(
+            "no TFLite interpreter is installed",
+            "take --backend numpy, or pip install ai-edge-litert (tflite-runtime on Python 3.11)",
+        )
+    interpreter: Callable[..., Any] = importlib.import_module(runtime).Interpreter
+    return interpreter
 
 
 @contextlib.contextmanager

@@ -1,0 +1,169 @@
+"""One peer of the benchmark. Answers each line `COUNT` on stdin with seconds for so many tokens.
+
+    worker.py PEER MODEL_FOLDER
+
+A peer generates from the same weights in its own way, sampling included, one text after another.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+PEERS: dict[str, Callable[[Path], Callable[[int], None]]] = {}
+
+
+def peer(name: str) -> Callable[[Callable[[Path], Callable[[int], None]]], None]:
+    def register(make: Callable[[Path], Callable[[int], None]]) -> None:
+        PEERS[name] = make
+
+    return register
+
+
+def _ours(backend: str, streams: int = 1, file: str = "model.tflite") -> None:
+    label = f"{backend}{'' if streams == 1 else f' ×{streams}'}"
+    label += " int8" if "int8" in file else ""
+
+    @peer(label)
+    def make(folder: Path) -> Callable[[int], None]:
+        from pi_runtime import generator
+        from pi_runtime.generator import TextGenerator
+
+        generator.STREAMS = streams
+        texts = TextGenerator.load(folder / file, backend=backend)
+
+        def run(tokens: int) -> None:
+            if streams == 1:
+                made = 0
+                while made < tokens:
+                    for piece in texts.stream(seed=made, max_gen_length=tokens - made + 1):
+                        made += len(piece)
+                    made += 1
+            else:
+                made = 0
+                for text in texts.texts(10**6, seed=tokens, max_gen_length=100):
+                    made += len(text) + 1
+                    if made >= tokens:
+                        break
+                run.made = made  # type: ignore[attr-defined]
+
+        return run
+
+
+for _backend in ("numpy", "tflite"):
+    _ours(_backend)
+    _ours(_backend, streams=64)
+_ours("tflite", file="model-int8.tflite")
+_ours("tflite", streams=64, file="model-int8.tflite")
+
+
+class _Sampler:
+    """textgenrnn's loop round a function from a window [1, T] to probabilities [1, V]."""
+
+    def __init__(self, folder: Path, probabilities: Callable[..., object]) -> None:
+        import numpy as np
+
+        self.np, self.probabilities = np, probabilities
+        self.length = json.loads((folder / "peers.json").read_text())["max_length"]
+        self.random = np.random.RandomState(0)
+
+    def __call__(self, tokens: int) -> None:
+        np = self.np
+        window = np.zeros((1, self.length), np.int32)
+        for number in range(tokens):
+            answer = np.asarray(self.probabilities(window)[0], np.float64)
+            logits = np.log(answer + 1e-7) / (1.0, 0.5, 0.2, 0.2)[number % 4]
+            weights = np.exp(logits)
+            token = int(np.argmax(self.random.multinomial(1, weights / weights.sum())))
+            window[0, :-1] = window[0, 1:]
+            window[0, -1] = token or 1
+
+
+@peer("Keras TFLite, whole window")
+def _keras_tflite(folder: Path) -> Callable[[int], None]:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        from tflite_runtime.interpreter import Interpreter
+    interpreter = Interpreter(str(folder / "keras.tflite"), num_threads=1)
+    interpreter.allocate_tensors()
+    (given,), (wanted,) = interpreter.get_input_details(), interpreter.get_output_details()
+
+    def probabilities(window):  # type: ignore[no-untyped-def]
+        interpreter.set_tensor(given["index"], window.astype(given["dtype"]))
+        interpreter.invoke()
+        return interpreter.get_tensor(wanted["index"])
+
+    return _Sampler(folder, probabilities)
+
+
+@peer("ONNX Runtime, whole window")
+def _onnx(folder: Path) -> Callable[[int], None]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options)
+    return _Sampler(folder, lambda window: session.run(None, {"window": window})[0])
+
+
+@peer("NumPy, whole window")
+def _numpy_window(folder: Path) -> Callable[[int], None]:
+    from pi_runtime.backends.reference import window_probabilities
+    from pi_runtime.model_file import ModelFile
+
+    network = ModelFile(folder / "model.tflite").network()
+    return _Sampler(folder, lambda window: window_probabilities(network, window))
+
+
+@peer("textgenrnn 1.4.1, TF 1.15")
+def _textgenrnn(folder: Path) -> Callable[[int], None]:
+    import numpy as np
+    from textgenrnn import textgenrnn
+
+    model = textgenrnn(
+        *(str(folder / f"model_{part}") for part in ("weights.hdf5", "vocab.json", "config.json"))
+    )
+
+    def run(tokens: int) -> None:
+        np.random.seed(0)
+        made = 0
+        while made < tokens:
+            (text,) = model.generate(return_as_list=True, max_gen_length=tokens - made + 1)
+            made += len(text) + 1
+
+    return run
+
+
+@peer("sgemm")
+def _sgemm(folder: Path) -> Callable[[int], None]:
+    """The machine's peak: a product of 1024 × 1024 matrices counts as a token."""
+    import numpy as np
+
+    a = np.random.rand(1024, 1024).astype(np.float32)
+    out = np.empty_like(a)
+
+    def run(tokens: int) -> None:
+        for _ in range(tokens):
+            np.dot(a, a, out=out)
+
+    return run
+
+
+def main() -> None:
+    run = PEERS[sys.argv[1]](Path(sys.argv[2]))
+    run(20)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        tokens = int(line)
+        begun = time.perf_counter()
+        run(tokens)
+        seconds = time.perf_counter() - begun
+        print(seconds / getattr(run, "made", tokens), flush=True)
+
+
+if __name__ == "__main__":
+    main()
