@@ -64,3 +64,14 @@ need_speech() {
     # shellcheck disable=SC2086 # a list of words
     apt_install $missing
 }
+
+# fetch_stock FOLDER: textgenrnn's stock weights, out of its source distribution on PyPI (MIT).
+fetch_stock() {
+    [ -f "$1/textgenrnn_weights.hdf5" ] && return
+    say "fetching textgenrnn's stock weights from PyPI"
+    mkdir -p "$1"
+    "$PYTHON" -m pip download --quiet --no-deps --no-binary :all: \
+        --dest "$1" textgenrnn==2.0.0 || die "textgenrnn's source distribution cannot be fetched"
+    tar -xzf "$1/textgenrnn-2.0.0.tar.gz" -C "$1" --strip-components=2 --wildcards \
+        '*/textgenrnn/textgenrnn_weights.hdf5' '*/textgenrnn/textgenrnn_vocab.json'
+}

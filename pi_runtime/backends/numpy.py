@@ -14,8 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pi_runtime.backends import Backend
-from pi_runtime.backends.in_flight import GROUP, NO_LOGIT, Flight, Float32, InFlight
+from pi_runtime.backends.in_flight import NO_LOGIT, Flight, Float32, InFlight
 from pi_runtime.network import EPSILON, FloatArray, Lstm, Network
+
+HALF = np.float32(0.5)
+
+WINDOWS = 64
+"""Whole windows computed at once, which bounds the memory for a step's gates."""
 
 
 def numpy_backend(network: Network, max_length: int) -> Backend:
@@ -35,23 +40,31 @@ def _for_tanh(weights: FloatArray) -> Float32:
     return copy
 
 
-def _cell(gates: Float32, cell: Float32, new_cell: Float32, scratch: Float32) -> Float32:
-    """Apply an LSTM's cell to gates [..., 4U] (as `_for_tanh` left them), in place.
+class _Gates:
+    """Room for the gates of a step, [rows, 4U], and the cell that they work on.
 
-    Writes the new cell state [..., U]; returns the output gate, and leaves tanh(cell) in scratch.
+    The views are made once: in a loop over steps, making them would cost as much as computing.
     """
-    units = cell.shape[-1]
-    half = np.float32(0.5)
-    np.tanh(gates, out=gates)
-    sigmoids = gates[..., : 3 * units]
-    sigmoids *= half
-    sigmoids += half
-    input_, forget, output, candidate = (gates[..., k * units : (k + 1) * units] for k in range(4))
-    np.multiply(input_, candidate, out=scratch)
-    np.multiply(forget, cell, out=new_cell)
-    new_cell += scratch
-    np.tanh(new_cell, out=scratch)
-    return output
+
+    def __init__(self, *shape: int) -> None:
+        units = shape[-1] // 4
+        self.all = np.empty(shape, np.float32)
+        self._sigmoids = self.all[..., : 3 * units]
+        self._input, self._forget, self._output, self._candidate = (
+            self.all[..., k * units : (k + 1) * units] for k in range(4)
+        )
+        self._scratch = np.empty((*shape[:-1], units), np.float32)
+
+    def step(self, cell: Float32, new_cell: Float32, output: Float32) -> None:
+        """Turn `all`, as weights `_for_tanh` leave it, and a cell [rows, U] into the next ones."""
+        np.tanh(self.all, out=self.all)
+        np.multiply(self._sigmoids, HALF, out=self._sigmoids)
+        np.add(self._sigmoids, HALF, out=self._sigmoids)
+        np.multiply(self._input, self._candidate, out=self._scratch)
+        np.multiply(self._forget, cell, out=new_cell)
+        np.add(new_cell, self._scratch, out=new_cell)
+        np.tanh(new_cell, out=self._scratch)
+        np.multiply(self._output, self._scratch, out=output)
 
 
 def _softmax(logits: Float32) -> Float32:
@@ -106,9 +119,8 @@ class NumpyInFlight(InFlight[_NumpyFlight]):
             for layer in network.layers[1:]
         ]
         self._biases = [_for_tanh(layer[0].bias) for layer in network.layers]
-        rows = max_length * GROUP
-        self._gates = np.empty((rows, 4 * network.units), np.float32)
-        self._scratch = np.empty((rows, network.units), np.float32)
+        self._gates: dict[int, _Gates] = {}
+        """By the streams of a group."""
         super().__init__(max_length)
 
     def _new_flight(self, streams: int) -> _NumpyFlight:
@@ -122,8 +134,10 @@ class NumpyInFlight(InFlight[_NumpyFlight]):
         units = network.units
         width = network.embedding.shape[1]
         embedded = network.embedding[ids]
-        gates = self._gates[:rows]
-        scratch = self._scratch[:rows].reshape(self._length, streams, units)
+        gates = self._gates.get(streams)
+        if gates is None:
+            gates = self._gates[streams] = _Gates(self._length, streams, 4 * units)
+        flat = gates.all.reshape(rows, 4 * units)
         attention = network.attention
         logits = np.broadcast_to(embedded @ attention[:width], (self._length, streams, 1)).copy()
         outputs: list[Float32] = []
@@ -132,16 +146,14 @@ class NumpyInFlight(InFlight[_NumpyFlight]):
             inputs = hidden[old][:-1]
             if level:
                 inputs[..., :units] = outputs[-1]
-            np.matmul(inputs.reshape(rows, -1), product, out=gates)
-            shaped = gates.reshape(self._length, streams, 4 * units)
+            np.matmul(inputs.reshape(rows, -1), product, out=flat)
             if level:
-                shaped += self._biases[level]
+                flat += self._biases[level]
             else:
-                shaped += embedded @ self._kernel + self._biases[0]
+                gates.all += embedded @ self._kernel + self._biases[0]
             cell = flight.cell[level]
-            output_gate = _cell(shaped, cell[old][:-1], cell[new][1:], scratch)
             output = hidden[new][1:, :, -units:]
-            np.multiply(output_gate, scratch, out=output)
+            gates.step(cell[old][:-1], cell[new][1:], output)
             outputs.append(output)
             at = width + level * units
             logits += output @ attention[at : at + units]
@@ -195,7 +207,9 @@ class NumpyWholeWindow:
         """See `Backend`."""
         self._windows[:, :-1] = self._windows[:, 1:].copy()
         self._windows[:, -1] = tokens
-        return self._probabilities(self._windows)
+        parts = range(0, len(self._windows), WINDOWS)
+        answers = [self._probabilities(self._windows[at : at + WINDOWS]) for at in parts]
+        return answers[0] if len(answers) == 1 else np.concatenate(answers)
 
     def _probabilities(self, windows: npt.NDArray[np.intp]) -> Float32:
         network = self._network
@@ -224,19 +238,18 @@ class _BothWays:
         length, streams, _ = inputs.shape
         units = self._recurrent.shape[1]
         flat = inputs.reshape(length * streams, -1)
-        projected = (np.matmul(flat, self._kernel) + self._bias).reshape(
-            2, length, streams, 4 * units
-        )
-        # The backward direction reads the same steps from the newest to the oldest.
-        steps = np.stack([projected[0], projected[1, ::-1]], axis=1)  # [T, 2, N, 4U]
+        steps = np.empty((length, 2, streams, 4 * units), np.float32)
+        for way, kernel in enumerate(self._kernel):
+            projected = np.matmul(flat, kernel).reshape(length, streams, 4 * units)
+            # The backward direction reads the same steps from the newest to the oldest.
+            np.add(projected[::-1] if way else projected, self._bias[way], out=steps[:, way])
         outputs = np.empty((length, 2, streams, units), np.float32)
         hidden = np.zeros((2, streams, units), np.float32)
         cell = np.zeros_like(hidden)
-        gates = np.empty((2, streams, 4 * units), np.float32)
-        scratch = np.empty_like(hidden)
-        for step in range(length):
-            np.matmul(hidden, self._recurrent, out=gates)
-            gates += steps[step]
-            output_gate = _cell(gates, cell, cell, scratch)
-            hidden = np.multiply(output_gate, scratch, out=outputs[step])
+        gates = _Gates(2, streams, 4 * units)
+        for step, output in zip(steps, outputs, strict=True):
+            np.matmul(hidden, self._recurrent, out=gates.all)
+            np.add(gates.all, step, out=gates.all)
+            gates.step(cell, cell, output)
+            hidden = output
         return np.concatenate([outputs[:, 0], outputs[::-1, 1]], axis=-1)

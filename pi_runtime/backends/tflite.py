@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import os
 import re
@@ -94,13 +95,16 @@ def _indices(details: Sequence[dict[str, Any]]) -> list[int]:
 
 
 class _TfliteFlight(Flight):
-    def __init__(self, widths: Sequence[int], max_length: int, streams: int) -> None:
+    """State as it leaves the graph: ages 1 … T. It lies in the interpreter while it flies."""
+
+    def __init__(self, backend: TfliteInFlight, streams: int) -> None:
         super().__init__(streams)
-        self.state = [np.zeros((max_length, streams, width), np.float32) for width in widths]
+        self._backend = backend
+        self.landed = backend.nothing_read(streams)
 
     def parts(self) -> list[Float32]:
         """See `Flight`."""
-        return self.state
+        return self._backend.state_of(self)
 
 
 class TfliteInFlight(InFlight[_TfliteFlight]):
@@ -118,33 +122,74 @@ class TfliteInFlight(InFlight[_TfliteFlight]):
         self._length = int(shapes[self._inputs[0]][0])
         self._widths = [int(shapes[index][2]) for index in self._inputs]
         self._probabilities, *self._outputs = _indices(interpreter.get_output_details())
-        self._streams_allocated = 0
+        self._flying: _TfliteFlight | None = None
+        """Whose state the outputs hold."""
+        self._allocated = 0
         super().__init__(self._length)
+        if self._views() != self._addresses:
+            raise BackendError("the interpreter moves its tensors", "take --backend numpy")
 
     def _new_flight(self, streams: int) -> _TfliteFlight:
-        flight = _TfliteFlight(self._widths, self._length, streams)
-        flight.state[self._maximum].fill(NO_LOGIT)
-        return flight
+        return _TfliteFlight(self, streams)
+
+    def nothing_read(self, streams: int) -> list[Float32]:
+        """Return the state of a group whose rows have all read nothing."""
+        state = [np.zeros((self._length, streams, width), np.float32) for width in self._widths]
+        state[self._maximum].fill(NO_LOGIT)
+        return state
+
+    def state_of(self, flight: _TfliteFlight) -> list[Float32]:
+        """Return where a group's state lies."""
+        return self._out if flight is self._flying else flight.landed
+
+    def _land(self) -> None:
+        """Take the flying group's state out of the interpreter."""
+        if self._flying:
+            for saved, view in zip(self._flying.landed, self._out, strict=True):
+                saved[:] = view
+        self._flying = None
 
     def _allocate(self, streams: int) -> None:
         self._interpreter.resize_tensor_input(self._token, [streams])
         for index, width in zip(self._inputs, self._widths, strict=True):
             self._interpreter.resize_tensor_input(index, [self._length, streams, width])
         self._interpreter.allocate_tensors()
-        self._streams_allocated = streams
+        self._allocated = streams
+        self._addresses = self._views()
+        # Row 0 of what goes in is the fresh row, and stays so.
+        for view, fresh in zip(self._in, self.nothing_read(streams), strict=True):
+            view[:] = fresh
+
+    def _views(self) -> list[int]:
+        """Look into the interpreter's tensors; return their addresses.
+
+        `Interpreter.tensor` makes a view that must be gone before the next `invoke`: made anew for
+        each of twenty tensors it would cost a tenth of the time of a token. The tensors of this
+        graph are static, so their memory stays where it is until the next allocation.
+        """
+        views, addresses = [], []
+        for index in (*self._inputs, *self._outputs):
+            tensor = self._interpreter.tensor(index)()
+            address = tensor.__array_interface__["data"][0]
+            memory = (ctypes.c_float * tensor.size).from_address(address)
+            views.append(np.frombuffer(memory, np.float32).reshape(tensor.shape))
+            addresses.append(address)
+            del tensor
+        self._in, self._out = views[: len(self._inputs)], views[len(self._inputs) :]
+        return addresses
 
     def _step(self, flight: _TfliteFlight, ids: npt.NDArray[np.int32]) -> Float32:
-        interpreter = self._interpreter
-        if self._streams_allocated != flight.streams:
-            self._allocate(flight.streams)
-        interpreter.tensor(self._token)()[:] = ids
-        for index, part in zip(self._inputs, flight.state, strict=True):
-            interpreter.tensor(index)()[:] = part
-        interpreter.invoke()
-        for index, part in zip(self._outputs, flight.state, strict=True):
-            # Every row grows older by a step; row 0 stays the fresh one.
-            part[1:] = interpreter.tensor(index)()[:-1]
-        probabilities: Float32 = interpreter.get_tensor(self._probabilities)
+        if flight is not self._flying:
+            self._land()
+            if self._allocated != flight.streams:
+                self._allocate(flight.streams)
+        # Every row grows older by a step.
+        for view, part in zip(self._in, self.state_of(flight), strict=True):
+            view[1:] = part[:-1]
+        self._interpreter.set_tensor(self._token, ids)
+        self._interpreter.invoke()
+        self._flying = flight
+        probabilities: Float32 = self._interpreter.get_tensor(self._probabilities)
         return probabilities
 
 
