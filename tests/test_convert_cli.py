@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from pi_runtime.model_file import pack_model
+from pi_runtime.backends.numpy import numpy_backend
+from pi_runtime.model_file import ModelFile, pack_model
+from pi_runtime.selfcheck import passes
 from tests.checkpoints import config_of, small_network, small_vocab, write_sidecars, write_weights
 from tests.conftest import needs_tensorflow, run_command
 from tests.test_model_file import members
@@ -174,3 +176,30 @@ def test_help_has_examples() -> None:
     done = run_command("rnn-convert", "--help", env={**os.environ, "COLUMNS": "80"})
     assert done.returncode == 0
     assert "rnn-convert colab_weights.hdf5 --inspect" in done.stdout
+
+
+def test_int8_is_smaller_and_says_how_near_it_stays(tmp_path: Path) -> None:
+    network = small_network(classes=40, embedding=40, units=32)
+    write_weights(tmp_path / "colab_weights.hdf5", network)
+    write_sidecars(tmp_path, "colab", small_vocab(40), config_of(network))
+    whole = json.loads(convert(tmp_path, "--json").stdout)
+    done = convert(tmp_path, "--quantize", "int8", "-o", "q.tflite", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["bytes"] < whole["bytes"] / 2
+    assert 0 < report["divergence"]["kl_mean"] < 1e-2
+    assert report["divergence"]["kl_max"] >= report["divergence"]["kl_mean"]
+    assert report["divergence"]["argmax_agreement"] > 0.8
+    assert (
+        "int8      KL divergence from float32"
+        in convert(tmp_path, "--quantize", "int8", "-o", "q.tflite", "--force").stdout
+    )
+    _, contents = members((tmp_path / "q.tflite").read_bytes())
+    assert contents["manifest.json"]["quantization"] == "int8"
+    assert contents["manifest.json"]["runtimes"] == ["ai-edge-litert>=2.1", "numpy"]
+    # It runs everywhere: where the interpreter refuses it, NumPy takes over and says so.
+    model = ModelFile(tmp_path / "q.tflite")
+    assert passes(numpy_backend(model.network(), 8), model.golden())
+    done = run_command("rnn-generate", tmp_path / "q.tflite", "--seed", 1)
+    assert done.returncode == 0
+    assert ("numpy computes instead" in done.stderr) == (", numpy, " in done.stderr)

@@ -164,7 +164,8 @@ def one_off(bench: Path, folder: Path, rounds: int) -> list[dict[str, object]]:
     litert, desktop = (bench / name / "bin" for name in ("litert", "desktop"))
     textgenrnn = (
         "import sys; from textgenrnn import textgenrnn; f = sys.argv[1]; "
-        "t = textgenrnn(*(f + '/model_' + p for p in ('weights.hdf5','vocab.json','config.json'))); "
+        "t = textgenrnn(*(f + '/model_' + p for p in ('weights.hdf5', 'vocab.json', 'config.json')"
+        ")); "
         "t.generate(max_gen_length=300)"
     )
     processes = {
@@ -221,7 +222,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--stock", type=Path, required=True, help="textgenrnn's stock weights")
     args = parser.parse_args()
-    rounds = 2 if args.quick else 15
+    rounds = 2 if args.quick else 9
     models = args.bench / "models"
     python = args.bench / "desktop" / "bin" / "python"
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
