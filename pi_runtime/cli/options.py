@@ -16,7 +16,7 @@ SCHEDULE = (1.0, 0.5, 0.2, 0.2)
 def add_generation(parser: argparse.ArgumentParser) -> None:
     """Add the options of textgenrnn's `generate` and the choice of backend."""
     group = parser.add_argument_group("generation")
-    group.add_argument("-n", type=_count, default=1, metavar="N", help="how many texts (default 1)")
+    group.add_argument("-n", type=count, default=1, metavar="N", help="how many texts (default 1)")
     group.add_argument("--prefix", metavar="TEXT", help="what every text starts with")
     group.add_argument(
         "--temperature",
@@ -28,7 +28,7 @@ def add_generation(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--max-gen-length",
-        type=_count,
+        type=count,
         default=300,
         metavar="N",
         help="stop after N tokens, the start token counted (default 300)",
@@ -47,7 +47,7 @@ def add_generation(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--threads",
-        type=_count,
+        type=count,
         default=1,
         metavar="N",
         help="interpreter threads of the tflite backend (default 1)",
@@ -65,10 +65,22 @@ def temperatures(text: str) -> list[float]:
     return schedule
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """Parse a whole number from 1 up."""
     if not text.isascii() or not text.isdigit() or not 0 < int(text[:10]) < 10**9:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
     return int(text)
+
+
+def number(text: str, least: float, most: float) -> float:
+    """Parse a number within bounds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least:g} to {most:g}")
+    return value
 
 
 def _seed(text: str) -> int:

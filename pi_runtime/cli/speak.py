@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from itertools import chain, islice
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pi_runtime.cli import common, options
 from pi_runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from pi_runtime.speech.player import Sink
 
 COMMON_TOKENS = 40
 """How many of a vocabulary's tokens, commonest first, tell its language."""
@@ -24,7 +27,8 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from pi_runtime.speech.engines import NAMES
+    from pi_runtime.speech.engines import ENGINES
+    from pi_runtime.speech.sentences import LIMIT
 
     parser = common.Parser(
         "rnn-speak",
@@ -32,60 +36,170 @@ def _parser() -> argparse.ArgumentParser:
         f"stdout. MODEL left out: $RNN_MODEL, else {common.DEFAULT_MODEL}.",
         "  rnn-speak colab.tflite\n"
         "  rnn-speak colab.tflite --wav speech.wav --seed 7\n"
-        '  rnn-speak --text "Hello there."',
+        '  rnn-speak --text "Hello there." --rate 0.8\n'
+        "  rnn-speak --list-voices ru",
     )
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a .tflite file")
     group = parser.add_argument_group("speech")
+    group.add_argument("--text", metavar="TEXT|-", help="speak this (-: stdin), generate nothing")
     group.add_argument(
-        "--engine", choices=("auto", *NAMES), default="auto", help="default: the best one present"
+        "--engine",
+        choices=("auto", *ENGINES),
+        default="auto",
+        help="default: the best one present that speaks the language",
     )
     group.add_argument(
         "--language",
         default="auto",
         metavar="L",
-        help="en, ru, … (default: that of the text given, or of the model's vocabulary)",
+        help="en, ru, … (default: that of the text, else of the model's vocabulary)",
     )
-    group.add_argument("--wav", type=Path, metavar="FILE", help="write a WAV file, play nothing")
+    group.add_argument("--voice", metavar="V", help="a voice's name, or a piper voice file")
     group.add_argument(
-        "--device", default="default", metavar="ALSA", help="the sound device (see `aplay -L`)"
+        "--command", metavar="C", help="the program of --engine command: text in, WAV or raw out"
     )
-    group.add_argument("--text", metavar="TEXT|-", help="speak this (-: stdin), generate nothing")
+    group.add_argument(
+        "--command-rate", type=_rate, default=22_050, metavar="HZ", help="of its raw sound"
+    )
+    group.add_argument("--rate", type=_factor, default=1.0, metavar="X", help="speed (default 1)")
+    group.add_argument("--pitch", type=_factor, default=1.0, metavar="X", help="default 1")
+    group.add_argument("--volume", type=_factor, default=1.0, metavar="X", help="default 1")
+    group.add_argument(
+        "--max-sentence",
+        type=options.count,
+        default=LIMIT,
+        metavar="N",
+        help=f"cut a sentence after so many characters (default {LIMIT})",
+    )
+    group.add_argument(
+        "--sentence-time",
+        type=_seconds,
+        default=60.0,
+        metavar="S",
+        help="give a sentence up after so many seconds of synthesis (default 60)",
+    )
+    sound = parser.add_argument_group("sound")
+    where = sound.add_mutually_exclusive_group()
+    where.add_argument("--wav", type=Path, metavar="FILE", help="write a WAV file, play nothing")
+    where.add_argument("--raw", action="store_true", help="raw s16le to stdout, text to stderr")
+    where.add_argument(
+        "--device", default="default", metavar="ALSA", help="the sound device to play to"
+    )
+    sound.add_argument(
+        "--sample-rate", type=_rate, metavar="HZ", help="convert to this (default: the engine's)"
+    )
+    sound.add_argument(
+        "--pre-silence",
+        type=_seconds,
+        default=0.0,
+        metavar="S",
+        help="seconds of silence first: HDMI sinks swallow the first word",
+    )
+    sound.add_argument(
+        "--sentence-silence", type=_seconds, default=0.2, metavar="S", help="between (default 0.2)"
+    )
+    sound.add_argument(
+        "--wait",
+        type=_seconds,
+        default=5.0,
+        metavar="S",
+        help="how long to wait for a missing or busy sound device (default 5)",
+    )
+    lists = parser.add_argument_group("what there is")
+    lists.add_argument("--list-engines", action="store_true")
+    lists.add_argument("--list-voices", nargs="?", const="", metavar="LANGUAGE")
+    lists.add_argument("--list-devices", action="store_true")
     options.add_generation(parser)
     return parser
 
 
+def _factor(text: str) -> float:
+    return options.number(text, 0.1, 10.0)
+
+
+def _seconds(text: str) -> float:
+    return options.number(text, 0.0, 86_400.0)
+
+
+def _rate(text: str) -> int:
+    return int(options.number(text, 4_000, 192_000))
+
+
 def _speak(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="note: %(message)s")
-    from pi_runtime.speech.engines import open_engine
+    logging.basicConfig(level=logging.INFO, format="note: %(message)s", stream=sys.stderr)
+    if args.list_engines or args.list_voices is not None or args.list_devices:
+        for line in _lists(args):
+            common.emit(f"{line}\n")
+        return 0
+    from pi_runtime.speech.engines import Wishes, open_engines
     from pi_runtime.speech.language import language_of
     from pi_runtime.speech.pipeline import speak
-    from pi_runtime.speech.player import Aplay, Sink, WavFile
     from pi_runtime.speech.sentences import split_sentences
+    from pi_runtime.speech.speaker import Speaker
 
+    sink = _sink(args)
     if args.text is not None:
         texts: Iterable[Iterable[str]] = [[_given(args.text)]]
         tokens: Iterable[str] = ()
     else:
         texts, tokens = _generated(args)
-    sentences = (sentence for pieces in texts for sentence in split_sentences(pieces))
+    sentences = (
+        sentence for pieces in texts for sentence in split_sentences(pieces, args.max_sentence)
+    )
     first = next(sentences, "")
     language = args.language
     if language == "auto":
         language = language_of([first], default=language_of(islice(tokens, COMMON_TOKENS)))
-    engine = open_engine(args.engine, language)
-    sink: Sink = WavFile(args.wav) if args.wav else Aplay(args.device)
-    with ExitStack() as stack:
-        stack.enter_context(sink)
+    wishes = Wishes(
+        language=language,
+        voice=args.voice,
+        rate=args.rate / args.pitch,
+        seconds=args.sentence_time,
+        command=tuple(shlex.split(args.command or "")),
+        command_rate=args.command_rate,
+    )
+    speaker = Speaker(open_engines(args.engine, wishes), pitch=args.pitch, volume=args.volume)
+    out = sys.stderr if args.raw else sys.stdout
+    with sink:
         count = speak(
             chain([first], sentences),
-            engine,
+            speaker,
             sink,
-            lambda sentence: common.emit(f"{sentence}\n"),
+            lambda sentence: common.emit(f"{sentence}\n", out),
+            pre_silence=args.pre_silence,
+            sentence_silence=args.sentence_silence,
         )
     where = f", {args.wav}" if args.wav else ""
-    common.say(f"{engine.name}, {language}, {count} sentences{where}")
+    common.say(f"{speaker.engine.name}, {language}, {count} sentences{where}")
     return 0
+
+
+def _sink(args: argparse.Namespace) -> Sink:
+    from pi_runtime.speech.player import Aplay, RawOutput, WavFile
+
+    if args.wav:
+        return WavFile(args.wav, args.sample_rate)
+    if args.raw:
+        return RawOutput(sys.stdout.buffer, args.sample_rate)
+    return Aplay(args.device, args.sample_rate, args.wait)
+
+
+def _lists(args: argparse.Namespace) -> Iterator[str]:
+    from pi_runtime.speech.engines import ENGINES
+    from pi_runtime.speech.player import list_devices
+
+    if args.list_engines:
+        for name, engine in ENGINES.items():
+            yield f"{name:<11}{'installed' if engine.available() else 'not installed'}"
+    if args.list_voices is not None:
+        for engine in ENGINES.values():
+            for voice in engine.voices():
+                if voice.language.startswith(args.list_voices):
+                    yield f"{voice.engine:<11}{voice.language:<8}{voice.name}"
+    if args.list_devices:
+        for name, description in list_devices():
+            yield f"{name:<40}{description}".rstrip()
 
 
 def _given(text: str) -> str:

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from pi_runtime.errors import SpeechError
-from pi_runtime.speech.engines import Engine
 from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.player import Sink
-from pi_runtime.speech.sanitise import sanitise
+from pi_runtime.speech.speaker import Speaker
 
 AHEAD = 2
 """Sentences that may wait to be played."""
@@ -22,15 +21,18 @@ _LOGGER = logging.getLogger(__name__)
 
 def speak(
     sentences: Iterable[str],
-    engine: Engine,
+    speaker: Speaker,
     sink: Sink,
     spoken: Callable[[str], None] = lambda sentence: None,
+    *,
+    pre_silence: float = 0.0,
+    sentence_silence: float = 0.0,
 ) -> int:
     """Speak sentences; return how many were.
 
     They are drawn from the iterable and synthesized in a thread of their own, a few ahead of the
-    sink. `spoken` is called with each as its sound goes to the sink. A sentence that the engine
-    fails on is left out, and logged.
+    sink. `spoken` is called with each as its sound goes to the sink. A sentence that fails is left
+    out, and logged. `pre_silence` seconds come before the first, `sentence_silence` after each.
 
     Raises:
         SpeechError: the sink failed, or no sentence could be spoken at all.
@@ -51,15 +53,15 @@ def speak(
             for sentence in sentences:
                 if given_up.is_set():
                     return
-                text = sanitise(sentence, engine.alphabet)
-                if not text:
-                    _LOGGER.info("nothing in %r can be pronounced", sentence)
-                    continue
                 try:
-                    put((sentence, engine.synthesize(text)))
+                    pcm = speaker.say(sentence)
                 except SpeechError as error:
-                    failures.append(error)
-                    _LOGGER.warning("a sentence was left out: %s", error)
+                    if not given_up.is_set():
+                        failures.append(error)
+                        _LOGGER.warning("a sentence was left out: %s", error)
+                else:
+                    if pcm:
+                        put((sentence, pcm))
         except BaseException as error:  # noqa: BLE001 - it is raised again by the reader
             put(error)
         else:
@@ -73,12 +75,16 @@ def speak(
             if isinstance(item, BaseException):
                 raise item
             sentence, pcm = item
+            if pre_silence and not count:
+                sink.write(Pcm.silence(pre_silence, pcm.rate))
             spoken(sentence)
             sink.write(pcm)
+            if sentence_silence:
+                sink.write(Pcm.silence(sentence_silence, pcm.rate))
             count += 1
     finally:
         given_up.set()
-        engine.stop()
+        speaker.stop()
         worker.join()
     if failures and not count:
         raise failures[0]

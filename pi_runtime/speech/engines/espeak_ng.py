@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pi_runtime.errors import SpeechError
-from pi_runtime.speech.child import Child
+from pi_runtime.speech.child import Child, query
+from pi_runtime.speech.engines.base import Voice, Wishes
 from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.sanitise import ANY
 
-SECONDS = 30.0
+WORDS_A_MINUTE = 175
 
 
 class EspeakNg:
@@ -20,30 +19,40 @@ class EspeakNg:
     name = "espeak-ng"
     alphabet = ANY
 
-    def __init__(self, language: str) -> None:
-        """Find the voice of a language.
-
-        Raises:
-            SpeechError: espeak-ng, or its voice, is missing.
-        """
+    def __init__(self, wishes: Wishes) -> None:
+        """See `Engine`."""
         program = shutil.which("espeak-ng")
         if not program:
             raise SpeechError("espeak-ng is not installed", "sudo apt install espeak-ng")
-        self._argv = (program, "-v", language, "--stdin", "-w", "sound.wav")
-        self._child = Child()
-        voices, _ = self._child.run((program, f"--voices={language}"), seconds=SECONDS)
-        if len(voices.splitlines()) < 2:
+        voice = wishes.voice or wishes.language
+        if not any(known.speaks(voice) for known in self.voices()):
             raise SpeechError(
-                f"espeak-ng has no voice for the language {language!r}",
-                "choose one that `espeak-ng --voices` lists with --language",
+                f"espeak-ng has no voice {voice!r}", "list them with rnn-speak --list-voices"
             )
+        speed = str(round(WORDS_A_MINUTE * wishes.rate))
+        # To a file: on a pipe it cannot go back and write the length into the WAV's header.
+        self._argv = (program, "-v", voice, "-s", speed, "--stdin", "-w", "sound.wav")
+        self._child = Child(wishes.seconds)
+
+    @classmethod
+    def available(cls) -> bool:
+        """See `Engine`."""
+        return shutil.which("espeak-ng") is not None
+
+    @classmethod
+    def voices(cls) -> list[Voice]:
+        """See `Engine`."""
+        if not cls.available():
+            return []
+        # Pty Language Age/Gender VoiceName File Other Languages
+        rows = (line.split() for line in query(["espeak-ng", "--voices"]).splitlines()[1:])
+        return [Voice(cls.name, row[3], row[1]) for row in rows if len(row) >= 4]
 
     def synthesize(self, text: str) -> Pcm:
         """See `Engine`."""
-        # To a file: on a pipe it cannot go back and write the length into the WAV's header.
-        with TemporaryDirectory(prefix="rnn-speak-") as folder:
-            self._child.run(self._argv, text=text, seconds=SECONDS, folder=Path(folder))
-            sound = Path(folder, "sound.wav")
+        with self._child.folder() as folder:
+            self._child.run(self._argv, text=text, folder=folder)
+            sound = folder / "sound.wav"
             return Pcm.from_wav(sound.read_bytes() if sound.exists() else b"")
 
     def stop(self) -> None:

@@ -12,26 +12,28 @@ The heap is kept small: festival's default takes 330 to 500 MB the moment it sta
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pi_runtime.errors import SpeechError
-from pi_runtime.speech.child import Child
+from pi_runtime.speech.child import Child, query
+from pi_runtime.speech.engines.base import Voice, Wishes
 from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.sanitise import ENGLISH, RUSSIAN
 
-SECONDS = 60.0
 HEAP_CELLS = "1000000"
 
-# Language: the voices that speak it, best first; the package of the last; its alphabet.
+# Voice: its language; the Debian package. The best of a language comes first.
 _VOICES = {
-    "en": (("kal_diphone", "rab_diphone", "don_diphone"), "festvox-kallpc16k", ENGLISH),
-    "ru": (("msu_ru_nsh_clunits",), "festvox-ru", RUSSIAN),
+    "kal_diphone": ("en", "festvox-kallpc16k"),
+    "rab_diphone": ("en", "festvox-rablpc16k"),
+    "don_diphone": ("en", "festvox-don"),
+    "msu_ru_nsh_clunits": ("ru", "festvox-ru"),
 }
+_ALPHABETS = {"en": ENGLISH, "ru": RUSSIAN}
 _LIST = '(mapcar (lambda (v) (format t "%s\\n" v)) (voice.list))'
 _SPEAK = """\
 (begin
   (voice_{voice})
+  (Parameter.set 'Duration_Stretch {stretch:.3f})
   (set! utterances 0)
   (define (save utterance)
     (set! utterances (+ utterances 1))
@@ -47,40 +49,49 @@ class Festival:
 
     name = "festival"
 
-    def __init__(self, language: str) -> None:
-        """Find a voice for a language.
-
-        Raises:
-            SpeechError: festival, or its voice, is missing.
-        """
-        if not self.speaks(language):
+    def __init__(self, wishes: Wishes) -> None:
+        """See `Engine`."""
+        fitting = [
+            voice
+            for voice, (language, _) in _VOICES.items()
+            if (voice == wishes.voice if wishes.voice else language == wishes.language)
+        ]
+        if not fitting:
             raise SpeechError(
-                f"festival has no voice for the language {language!r}", "take --engine espeak-ng"
+                f"festival has no voice {wishes.voice or wishes.language!r}",
+                "take --engine espeak-ng, or see rnn-speak --list-voices",
             )
-        voices, package, self.alphabet = _VOICES[language]
+        advice = f"sudo apt install festival {_VOICES[fitting[0]][1]}"
         program = shutil.which("festival")
-        advice = f"sudo apt install festival {package}"
         if not program:
             raise SpeechError("festival is not installed", advice)
-        self._child = Child()
-        self._argv = (program, "--heap", HEAP_CELLS, "-b")
-        installed, _ = self._child.run((*self._argv, _LIST), seconds=SECONDS)
-        present = [voice for voice in voices if voice in installed.decode().split()]
-        if not present:
-            raise SpeechError(f"festival has no voice here for {language!r}", advice)
-        self._program = _SPEAK.format(voice=present[0])
+        installed = [voice.name for voice in self.voices()]
+        present = next((voice for voice in fitting if voice in installed), None)
+        if present is None:
+            raise SpeechError(f"festival's voice {fitting[0]} is not installed", advice)
+        self.alphabet = _ALPHABETS[_VOICES[present][0]]
+        program_text = _SPEAK.format(voice=present, stretch=1 / wishes.rate)
+        self._argv = (program, "--heap", HEAP_CELLS, "-b", program_text)
+        self._child = Child(wishes.seconds)
 
-    @staticmethod
-    def speaks(language: str) -> bool:
-        """Return whether there is a festival voice for a language at all."""
-        return language in _VOICES
+    @classmethod
+    def available(cls) -> bool:
+        """See `Engine`."""
+        return shutil.which("festival") is not None
+
+    @classmethod
+    def voices(cls) -> list[Voice]:
+        """See `Engine`."""
+        if not cls.available():
+            return []
+        listed = query(["festival", "--heap", HEAP_CELLS, "-b", _LIST]).split()
+        return [Voice(cls.name, name, _VOICES[name][0]) for name in listed if name in _VOICES]
 
     def synthesize(self, text: str) -> Pcm:
         """See `Engine`."""
-        with TemporaryDirectory(prefix="rnn-speak-") as name:
-            folder = Path(name)
+        with self._child.folder() as folder:
             (folder / "text.txt").write_text(text, "utf-8")
-            _, noise = self._child.run((*self._argv, self._program), seconds=SECONDS, folder=folder)
+            _, noise = self._child.run(self._argv, folder=folder)
             sounds = sorted(folder.glob("sound*.wav"), key=lambda path: int(path.stem[5:]))
             parts = [Pcm.from_wav(path.read_bytes()) for path in sounds]
         if not parts:

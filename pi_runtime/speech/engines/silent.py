@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pi_runtime.speech.engines.base import Voice, Wishes
 from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.sanitise import ANY
 
@@ -14,9 +15,22 @@ class Silent:
     name = "none"
     alphabet = ANY
 
+    def __init__(self, wishes: Wishes) -> None:
+        self._seconds = SECONDS_A_CHARACTER / wishes.rate
+
+    @classmethod
+    def available(cls) -> bool:
+        """See `Engine`."""
+        return True
+
+    @classmethod
+    def voices(cls) -> list[Voice]:
+        """See `Engine`."""
+        return []
+
     def synthesize(self, text: str) -> Pcm:
         """See `Engine`."""
-        return Pcm.silence(SECONDS_A_CHARACTER * len(text), 16_000)
+        return Pcm.silence(self._seconds * len(text), 16_000)
 
     def stop(self) -> None:
         """See `Engine`."""
