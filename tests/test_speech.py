@@ -628,13 +628,12 @@ def test_a_card_that_is_not_there_yet_is_waited_for(
 ) -> None:
     if not shutil.which("aplay"):
         pytest.skip("no aplay – sudo apt install alsa-utils")
-    heard, config = tmp_path / "cards" / "heard.raw", tmp_path / "asound.conf"
-    config.write_text(
-        "</usr/share/alsa/alsa.conf>\n"
-        f'pcm.late {{ type file slave.pcm "null" file "{heard}" format "raw" }}\n'
-    )
+    heard, config = tmp_path / "heard.raw", tmp_path / "asound.conf"
+    common = "</usr/share/alsa/alsa.conf>\n"
+    config.write_text(common + "pcm.late { type hw card 31 }\n")
     monkeypatch.setenv("ALSA_CONFIG_PATH", str(config))
-    threading.Timer(0.8, heard.parent.mkdir).start()  # until then it cannot be opened
+    present = f'pcm.late {{ type file slave.pcm "null" file "{heard}" format "raw" }}\n'
+    threading.Timer(0.8, config.write_text, [common + present]).start()
     with Aplay("late", wait=10) as sink:
         sink.write(TONE)
     assert "waiting for the sound device 'late'" in caplog.text

@@ -182,11 +182,11 @@ class Aplay:
         )
 
     def _refusal(self) -> str:
-        """Open the card for no sound at all; return why it cannot be opened, or ''."""
+        """Play a blink of silence; return why the card cannot be opened, or ''."""
         tried = subprocess.run(
-            (*self._argv, str(self._rate), "/dev/null"),
+            (*self._argv, str(self._rate), "-"),
             capture_output=True,
-            stdin=subprocess.DEVNULL,
+            input=Pcm.silence(0.01, self._rate or 16_000).samples,
             start_new_session=True,
             check=False,
         )
