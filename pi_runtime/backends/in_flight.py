@@ -99,10 +99,10 @@ class InFlight(ABC, Generic[F]):
         # The last group may have idle places; they read padding and nobody looks.
         ids = np.zeros(len(self._groups) * size, np.int32)
         ids[: self._streams] = tokens
-        results = [
-            self._step(group, ids[at * size : (at + 1) * size])
-            for at, group in enumerate(self._groups)
-        ]
-        if len(results) == 1:
-            return results[0][: self._streams]
-        return np.concatenate(results)[: self._streams]
+        if len(self._groups) == 1:
+            return self._step(self._groups[0], ids)[: self._streams]
+        parts = []
+        for at, group in enumerate(self._groups):
+            # A step's answer is valid until the next step.
+            parts.append(self._step(group, ids[at * size : (at + 1) * size]).copy())
+        return np.concatenate(parts)[: self._streams]

@@ -168,14 +168,16 @@ class TfliteInFlight(InFlight[_TfliteFlight]):
         graph are static, so their memory stays where it is until the next allocation.
         """
         views, addresses = [], []
-        for index in (*self._inputs, *self._outputs):
+        for index in (self._token, *self._inputs, self._probabilities, *self._outputs):
             tensor = self._interpreter.tensor(index)()
             address = tensor.__array_interface__["data"][0]
-            memory = (ctypes.c_float * tensor.size).from_address(address)
-            views.append(np.frombuffer(memory, np.float32).reshape(tensor.shape))
+            memory = (ctypes.c_byte * tensor.nbytes).from_address(address)
+            views.append(np.frombuffer(memory, tensor.dtype).reshape(tensor.shape))
             addresses.append(address)
             del tensor
-        self._in, self._out = views[: len(self._inputs)], views[len(self._inputs) :]
+        middle = 1 + len(self._inputs)
+        self._ids, *self._in = views[:middle]
+        self._answer, *self._out = views[middle:]
         return addresses
 
     def _step(self, flight: _TfliteFlight, ids: npt.NDArray[np.int32]) -> Float32:
@@ -186,11 +188,11 @@ class TfliteInFlight(InFlight[_TfliteFlight]):
         # Every row grows older by a step.
         for view, part in zip(self._in, self.state_of(flight), strict=True):
             view[1:] = part[:-1]
-        self._interpreter.set_tensor(self._token, ids)
+        self._ids[:] = ids
         self._interpreter.invoke()
         self._flying = flight
-        probabilities: Float32 = self._interpreter.get_tensor(self._probabilities)
-        return probabilities
+        answer: Float32 = self._answer
+        return answer
 
 
 class TfliteWholeWindow:
