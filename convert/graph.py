@@ -319,23 +319,33 @@ def _both_ways(
         forward, backward = (
             tf.matmul(inputs, kernel) + bias for kernel, bias in zip(kernels, biases, strict=True)
         )
-        # Both directions go through one loop side by side, the backward one from the newest step.
-        projected = tf.stack([forward, tf.reverse(backward, [0])], 1)  # [T, 2, B, 4U]
-        zero = tf.zeros_like(projected[0, :, :, :units])
+        zero = tf.zeros_like(forward[0, :, :units])
 
-        def body(step: Tensor, hidden: Tensor, cell: Tensor, outputs: Tensor) -> list[Tensor]:
-            gates = projected[step] + tf.stack(
-                [tf.matmul(hidden[way], recurrents[way]) for way in range(2)]
+        def body(step: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+            # One loop for both directions: the backward one reads from the newest step.
+            ahead, ahead_cell, back, back_cell, aheads, backs = state
+            last = max_length - 1 - step
+            ahead, ahead_cell = _cell(
+                tf, forward[step] + tf.matmul(ahead, recurrents[0]), ahead_cell
             )
-            hidden, cell = _cell(tf, gates, cell)
-            return [step + 1, hidden, cell, tf.concat([outputs[1:], hidden[None]], 0)]
+            back, back_cell = _cell(tf, backward[last] + tf.matmul(back, recurrents[1]), back_cell)
+            return (
+                step + 1,
+                ahead,
+                ahead_cell,
+                back,
+                back_cell,
+                tf.concat([aheads[1:], ahead[None]], 0),
+                tf.concat([back[None], backs[:-1]], 0),
+            )
 
-        *_, outputs = tf.while_loop(
+        outputs = tf.zeros_like(forward[:, :, :units])
+        *_, aheads, backs = tf.while_loop(
             lambda step, *_: step < max_length,
             body,
-            [tf.constant(0), zero, zero, tf.zeros_like(projected[..., :units])],
+            (tf.constant(0), zero, zero, zero, zero, outputs, outputs),
         )
-        return tf.concat([outputs[:, 0], tf.reverse(outputs[:, 1], [0])], -1)
+        return tf.concat([aheads, backs], -1)
 
     return run
 

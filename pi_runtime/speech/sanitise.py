@@ -79,6 +79,8 @@ _START_MARK = re.compile(r"<s>")
 _LOOSE_JOINT = re.compile(r"(?<!\w)[-']+|[-']+(?!\w)")
 _STOPS = re.compile(r"\s*([.,;!?](?:\s*[.,;!?])*)\s*")
 _NUMBER_JOINT = re.compile(r"(?<=\d)[.,](?=\d)")
+_LONG_NUMBER = re.compile(r"(\d{9})(?=\d)")
+_ZEROS = re.compile(r"(?<!\d)00+")
 _LONG_WORD = re.compile(rf"(\w{{{LONGEST_WORD}}})(?=\w)")
 
 
@@ -92,6 +94,10 @@ class Alphabet:
     """Signs that are said as words."""
     latinised: Mapping[str, str] = field(default_factory=dict)
     """Lower-case letters written with others."""
+    decimal: Mapping[str, str] = field(default_factory=dict)
+    """What a stop or comma inside a number is called, where the voice does not know."""
+    silent: str = ""
+    """Letters that make no sound of their own; a word of nothing else cannot be said."""
 
     def knows(self, character: str) -> bool:
         """Return whether the voice pronounces a letter, digit or mark."""
@@ -101,7 +107,12 @@ class Alphabet:
 
 
 ENGLISH = Alphabet(_LATIN | _DIGITS, _SPELLED_EN, _TO_LATIN)
-RUSSIAN = Alphabet(_CYRILLIC | _LATIN | _DIGITS, _SPELLED_RU)
+RUSSIAN = Alphabet(
+    _CYRILLIC | _LATIN | _DIGITS,
+    _SPELLED_RU,
+    decimal={".": "точка", ",": "запятая"},
+    silent="ъьЪЬ",
+)
 ANY = Alphabet(None)
 
 
@@ -112,9 +123,18 @@ def sanitise(text: str, alphabet: Alphabet) -> str:
     said = unicodedata.normalize("NFC", said)
     # Hyphens and apostrophes only inside words, stops only behind them: festival's Russian voice
     # drops an utterance for one that stands alone or between two letters.
+    said = _NUMBER_JOINT.sub(lambda m: _decimal(m[0], alphabet), said)
+    # Beyond milliards a voice loses count, and festival's Russian one cannot say "000".
+    said = _ZEROS.sub(lambda m: " ".join(m[0]) + " ", _LONG_NUMBER.sub(r"\1 ", said))
     said = _LONG_WORD.sub(r"\1 ", _LOOSE_JOINT.sub(" ", said))
+    if alphabet.silent:
+        said = re.sub(rf"(?<!\w)[{alphabet.silent}]+(?!\w)", " ", said)
     said = " ".join(_STOPS.sub(_spaced_stop, said).split()).lstrip(".,;!? ").rstrip(" ,;")
     return said if any(alphabet.knows(c) for c in said) else ""
+
+
+def _decimal(joint: str, alphabet: Alphabet) -> str:
+    return f" {alphabet.decimal[joint]} " if joint in alphabet.decimal else joint
 
 
 def _said(character: str, alphabet: Alphabet) -> str:
