@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,9 +15,15 @@ from typing import IO
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file that takes `path`'s place once it is complete and on the disk.
 
+    A symbolic link is followed. What is there and is no regular file – a device, a pipe – is not
+    to be replaced by one.
+
     Raises:
         OSError: it could not be written; `path` is untouched, and nothing is left beside it.
     """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "is not a regular file", str(path))
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -120,6 +121,10 @@ def test_a_sentence_is_out_as_soon_as_the_next_begins() -> None:
         (RUSSIAN, "5 % и 3 ₽", "5 процентов и 3 рублей"),
         (RUSSIAN, "Ёлка и\u0306 é", "Ёлка й e"),
         (RUSSIAN, "...", ""),
+        (ENGLISH, "1,000 and -5 and ½", "1000 and minus 5 and 1 2"),
+        (ENGLISH, "Łódź straße Ελλάδα", "Lodz strasse Ellada"),
+        (RUSSIAN, "Її їжак -5", "Йийи йижак минус 5"),
+        (ANY, "50% of $5", "50% of $5"),
         (RUSSIAN, "ъ ь объезд 000 1000", "объезд 0 0 0 1000"),
         (RUSSIAN, "12345678912", "123456789 12"),
         (ANY, "Привет 日本 [[x]] <b>", "Привет 日本 x b"),
@@ -285,6 +290,34 @@ def test_an_interrupted_wav_file_is_a_valid_one(tmp_path: Path) -> None:
     assert Pcm.from_wav(path.read_bytes()) == TONE
 
 
+def test_a_link_is_followed_and_what_is_no_file_is_left_alone(tmp_path: Path) -> None:
+    link, target, pipe = tmp_path / "link.wav", tmp_path / "target.wav", tmp_path / "pipe"
+    link.symlink_to(target)
+    with WavFile(link) as sink:
+        sink.write(TONE)
+    assert link.is_symlink()
+    assert Pcm.from_wav(target.read_bytes()) == TONE
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="is not a regular file"), WavFile(pipe) as sink:
+        sink.write(TONE)
+    assert pipe.is_fifo()
+
+
+def test_stopping_does_not_wait_for_the_sentence_being_drawn() -> None:
+    def sentences() -> Iterator[str]:
+        yield "One."
+        time.sleep(3)
+        yield "Two."
+
+    def interrupt(sentence: str) -> None:
+        raise KeyboardInterrupt
+
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        speak(sentences(), speaker(Silent), Recorder(), interrupt)
+    assert time.monotonic() - begun < 1
+
+
 def test_a_failed_wav_file_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(b"old")
@@ -293,6 +326,21 @@ def test_a_failed_wav_file_leaves_the_old_one(tmp_path: Path) -> None:
         raise SpeechError("the engine died")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [wav_header(1, 4) + b"abcd", wav_header(16_000, 4)[:36] + b"data", wav_header(16_000, 4)[:30]],
+)
+def test_damaged_sound_is_refused(content: bytes) -> None:
+    with pytest.raises(SpeechError):
+        Pcm.from_wav(content)
+
+
+@pytest.mark.parametrize("length", [0, 0xFFFFFFFF, 0x7FFFF000])
+def test_a_wav_from_a_pipe_is_read_to_its_end(length: int) -> None:
+    content = wav_header(16_000, length % 2**31)[:40] + length.to_bytes(4, "little") + b"abcde"
+    assert Pcm.from_wav(content) == Pcm(16_000, b"abcd")
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", wav_header(16_000, 0), b"x" * 99])
@@ -487,7 +535,12 @@ def test_an_engine_killed_in_mid_sentence_costs_that_sentence(
     engine: Callable[[str, str], Engine], caplog: pytest.LogCaptureFixture
 ) -> None:
     voice = engine("festival", "ru")
-    threading.Timer(0.15, lambda: subprocess.run(["pkill", "-9", "-f", "festival --heap"])).start()
+
+    def kill() -> None:
+        process = voice._child._process  # type: ignore[attr-defined]
+        os.kill(process.pid, signal.SIGKILL)
+
+    threading.Timer(0.15, kill).start()
     sentences = ["Первое предложение довольно длинное, чтобы успеть.", "Второе предложение."]
     sink = Recorder()
     assert speak(sentences, Speaker(iter([voice])), sink) in (1, 2)
@@ -796,14 +849,27 @@ def test_terminated_it_stops_at_once_and_leaves_no_process(
     engine("festival", "en")
     program = str(Path(sys.executable).with_name("rnn-speak"))
     argv = [program, "--text", "This is a sentence. " * 2000]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    environment = {**os.environ, "RNN_TEST_TERMINATED": "1"}
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as process:
         assert process.stdout
         process.stdout.readline()
         begun = time.monotonic()
         process.terminate()
         assert process.wait(10) == 143
         assert time.monotonic() - begun < 1
-    assert subprocess.run(["pgrep", "-f", "festival --heap"], capture_output=True).stdout == b""
+    assert not marked("RNN_TEST_TERMINATED")
+
+
+def marked(name: str) -> list[str]:
+    """Return the processes that have a variable of this name in their environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if f"{name}=".encode() in path.read_bytes():
+                found.append(path.parent.name)
+    return found
 
 
 def test_lists(engine: Callable[[str, str], Engine]) -> None:

@@ -140,23 +140,24 @@ def _speak(argv: list[str]) -> int:
 
     sink = _sink(args)
     if args.text is not None:
-        texts: Iterable[Iterable[str]] = [[_given(args.text)]]
-        tokens: Iterable[str] = ()
+        given = _given(args.text)
+        texts: Iterable[Iterable[str]] = [[given]]
+        tokens: Iterable[str] = [given]
     else:
         texts, tokens = _generated(args)
     sentences = (
         sentence for pieces in texts for sentence in split_sentences(pieces, args.max_sentence)
     )
     first = next(sentences, "")
-    language = args.language
+    language = args.language.lower().replace("_", "-").partition("-")[0]
     if language == "auto":
-        language = language_of([first], default=language_of(islice(tokens, COMMON_TOKENS)))
+        language = language_of(chain([first], islice(tokens, COMMON_TOKENS)))
     wishes = Wishes(
         language=language,
         voice=args.voice,
         rate=args.rate / args.pitch,
         seconds=args.sentence_time,
-        command=tuple(shlex.split(args.command or "")),
+        command=_command(args.command or ""),
         command_rate=args.command_rate,
     )
     speaker = Speaker(open_engines(args.engine, wishes), pitch=args.pitch, volume=args.volume)
@@ -173,6 +174,13 @@ def _speak(argv: list[str]) -> int:
     where = f", {args.wav}" if args.wav else ""
     common.say(f"{speaker.engine.name}, {language}, {count} sentences{where}")
     return 0
+
+
+def _command(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise UsageError(f"--command: {str(error).lower()}", "close every quote") from None
 
 
 def _sink(args: argparse.Namespace) -> Sink:

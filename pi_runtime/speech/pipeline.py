@@ -16,6 +16,9 @@ from pi_runtime.speech.speaker import Speaker
 AHEAD = 2
 """Sentences that may wait to be played."""
 
+STOPPING = 0.1
+"""Seconds that the thread gets to end by itself."""
+
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -85,7 +88,8 @@ def speak(
     finally:
         given_up.set()
         speaker.stop()
-        worker.join()
+        # It may be in the middle of a sentence that nobody waits for any more.
+        worker.join(STOPPING)
     if failures and not count:
         raise failures[0]
     return count

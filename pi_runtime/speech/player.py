@@ -76,7 +76,7 @@ class WavFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, (KeyboardInterrupt, SystemExit)) and self._bytes:
+        if isinstance(error, (KeyboardInterrupt, SystemExit, BrokenPipeError)) and self._bytes:
             kind, error, trace = None, None, None
         if error is None:
             self._file.seek(0)

@@ -21,7 +21,11 @@ _LATIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _CYRILLIC = frozenset("абвгдеёжзийклмнопрстуфхцчшщъыьэюяАБВГДЕЁЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ")
 _DIGITS = frozenset("0123456789")
 
+# espeak-ng and its kin say these themselves, in every language.
+_SIGNS = frozenset("%$€£&+=@#°")
+
 _SPELLED_EN = {
+    "-": "minus",
     "%": "percent",
     "$": "dollars",
     "€": "euros",
@@ -36,6 +40,7 @@ _SPELLED_EN = {
     "°": "degrees",
 }
 _SPELLED_RU = {
+    "-": "минус",
     "%": "процентов",
     "$": "долларов",
     "€": "евро",
@@ -57,6 +62,24 @@ _TO_LATIN = {
     "щ": "shch", "ъ": "", "ы": "y", "ь": "", "э": "e", "ю": "yu", "я": "ya",
 }
 # fmt: on
+_FOREIGN_LATIN = {
+    "ß": "ss",
+    "æ": "ae",
+    "ø": "o",
+    "ł": "l",
+    "đ": "d",
+    "œ": "oe",
+    "þ": "th",
+    "ð": "d",
+    "ı": "i",
+}  # fmt: skip
+_UKRAINIAN_TO_LATIN = {"і": "i", "ї": "yi", "є": "ye", "ґ": "g", "ў": "u"}
+_UKRAINIAN_TO_RUSSIAN = {"і": "и", "ї": "йи", "є": "е", "ґ": "г", "ў": "у"}
+_GREEK_TO_LATIN = {
+    "α": "a", "β": "v", "γ": "g", "δ": "d", "ε": "e", "ζ": "z", "η": "i", "θ": "th", "ι": "i",
+    "κ": "k", "λ": "l", "μ": "m", "ν": "n", "ξ": "x", "ο": "o", "π": "p", "ρ": "r", "σ": "s",
+    "ς": "s", "τ": "t", "υ": "i", "φ": "f", "χ": "ch", "ψ": "ps", "ω": "o",
+}  # fmt: skip
 # What stands for a pause, a quotation or nothing at all in every language.
 _COMMON = {
     "…": ".",
@@ -80,7 +103,9 @@ _LOOSE_JOINT = re.compile(r"(?<!\w)[-']+|[-']+(?!\w)")
 _STOPS = re.compile(r"\s*([.,;!?](?:\s*[.,;!?])*)\s*")
 _NUMBER_JOINT = re.compile(r"(?<=\d)[.,](?=\d)")
 _LONG_NUMBER = re.compile(r"(\d{9})(?=\d)")
-_ZEROS = re.compile(r"(?<!\d)00+")
+_ZEROS = re.compile(r"(?<![\d.,])00+")
+_MINUS = re.compile(r"(?<![\w-])-(?=\d)")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _LONG_WORD = re.compile(rf"(\w{{{LONGEST_WORD}}})(?=\w)")
 
 
@@ -103,13 +128,21 @@ class Alphabet:
         """Return whether the voice pronounces a letter, digit or mark."""
         if self.letters is not None:
             return character in self.letters
-        return character.isalnum() or unicodedata.category(character) in ("Mn", "Mc")
+        marks = ("Mn", "Mc")
+        return (
+            character.isalnum() or character in _SIGNS or unicodedata.category(character) in marks
+        )
 
 
-ENGLISH = Alphabet(_LATIN | _DIGITS, _SPELLED_EN, _TO_LATIN)
+ENGLISH = Alphabet(
+    _LATIN | _DIGITS,
+    _SPELLED_EN,
+    {**_TO_LATIN, **_FOREIGN_LATIN, **_UKRAINIAN_TO_LATIN, **_GREEK_TO_LATIN},
+)
 RUSSIAN = Alphabet(
     _CYRILLIC | _LATIN | _DIGITS,
     _SPELLED_RU,
+    {**_FOREIGN_LATIN, **_UKRAINIAN_TO_RUSSIAN, **_GREEK_TO_LATIN},
     decimal={".": "точка", ",": "запятая"},
     silent="ъьЪЬ",
 )
@@ -123,6 +156,9 @@ def sanitise(text: str, alphabet: Alphabet) -> str:
     said = unicodedata.normalize("NFC", said)
     # Hyphens and apostrophes only inside words, stops only behind them: festival's Russian voice
     # drops an utterance for one that stands alone or between two letters.
+    said = _MINUS.sub(f" {alphabet.spelled.get('-', '')} ", said)
+    if not alphabet.decimal:
+        said = _THOUSANDS.sub("", said)  # elsewhere the comma is the decimal one
     said = _NUMBER_JOINT.sub(lambda m: _decimal(m[0], alphabet), said)
     # Beyond milliards a voice loses count, and festival's Russian one cannot say "000".
     said = _ZEROS.sub(lambda m: " ".join(m[0]) + " ", _LONG_NUMBER.sub(r"\1 ", said))
@@ -151,10 +187,18 @@ def _said(character: str, alphabet: Alphabet) -> str:
         return " "
     base = unicodedata.normalize("NFKD", character)
     if base != character:
-        return "".join(c for c in base if alphabet.knows(c)) or " "
+        return "".join(_said_part(c, alphabet) for c in base)
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return ""
     return " "
+
+
+def _said_part(character: str, alphabet: Alphabet) -> str:
+    if alphabet.knows(character):
+        return character
+    if character.lower() in alphabet.latinised:
+        return alphabet.latinised[character.lower()]
+    return "" if unicodedata.category(character).startswith("M") else " "
 
 
 def _spaced_stop(match: re.Match[str]) -> str:

@@ -17,6 +17,7 @@ LIMIT = 300
 
 _CLOSERS = "\"'»”’)]"
 _ENDED = re.compile(rf"[.!?…]+[{re.escape(_CLOSERS)}]*\Z")
+_LINE_ENDS = "\n\r\f\v\x85\u2028\u2029"
 _CJK_STOPS = "。！？"
 _CJK_CLOSERS = "」』”’）"
 _INITIAL = re.compile(r"(?:^|[\s.(])[^\W\d_]\.\Z")
@@ -52,7 +53,7 @@ def split_sentences(pieces: Iterable[str], limit: int = LIMIT) -> Iterator[str]:
 
 
 def _ends_before(text: str, character: str) -> bool:
-    if character == "\n":
+    if character in _LINE_ENDS:
         return True
     if character.isspace():
         return bool(_ENDED.search(text)) and not _abbreviated(text)
@@ -68,7 +69,8 @@ def _abbreviated(text: str) -> bool:
 
 
 def _forced_cut(text: str, limit: int) -> int:
-    for marks in (",;:", " "):
+    # A mark counts with its space: the comma of 1,234 and the colon of 12:30 are no places to cut.
+    for marks in ((", ", "; ", ": "), (" ",)):
         at = max(text.rfind(mark, limit // 3, limit) for mark in marks)
         if at > 0:
             return at + 1

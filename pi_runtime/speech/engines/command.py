@@ -24,10 +24,7 @@ class Command:
         if not wishes.command:
             raise SpeechError("no command is named", 'give --command "PROGRAM ARGUMENT…"')
         self._rate = wishes.command_rate
-        self._argv = tuple(
-            part.replace("{language}", wishes.language).replace("{wav}", "sound.wav")
-            for part in wishes.command
-        )
+        self._argv = tuple(part.replace("{language}", wishes.language) for part in wishes.command)
         self._child = Child(wishes.seconds)
 
     @classmethod
@@ -43,8 +40,10 @@ class Command:
     def synthesize(self, text: str) -> Pcm:
         """See `Engine`."""
         with self._child.folder() as folder:
-            out, noise = self._child.run(self._argv, text=text, folder=folder)
+            # In the user's own folder, where the program may have a relative name.
             sound = folder / "sound.wav"
+            argv = tuple(part.replace("{wav}", str(sound)) for part in self._argv)
+            out, noise = self._child.run(argv, text=text)
             if sound.exists():
                 out = sound.read_bytes()
         if out.startswith(b"RIFF"):

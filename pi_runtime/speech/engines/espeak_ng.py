@@ -44,9 +44,10 @@ class EspeakNg:
         """See `Engine`."""
         if not cls.available():
             return []
-        # Pty Language Age/Gender VoiceName File Other Languages
+        # Pty Language Age/Gender VoiceName File Other Languages. Not every voice's own name is
+        # understood by -v; its language is.
         rows = (line.split() for line in query(["espeak-ng", "--voices"]).splitlines()[1:])
-        return [Voice(cls.name, row[3], row[1]) for row in rows if len(row) >= 4]
+        return [Voice(cls.name, row[1], row[1]) for row in rows if len(row) >= 4]
 
     def synthesize(self, text: str) -> Pcm:
         """See `Engine`."""
