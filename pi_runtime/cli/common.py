@@ -41,7 +41,11 @@ class Parser(argparse.ArgumentParser):
 
 def run(command: Callable[[list[str]], int | None], argv: list[str] | None = None) -> NoReturn:
     """Run `command(argv)` and leave the process with its exit code."""
-    sys.exit(_guarded(command, argv))
+    try:
+        code = _guarded(command, argv)
+    except KeyboardInterrupt:  # one that came while another failure was being handled
+        code = 130
+    sys.exit(code)
 
 
 def _guarded(command: Callable[[list[str]], int | None], argv: list[str] | None) -> int:
