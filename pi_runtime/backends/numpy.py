@@ -41,29 +41,28 @@ def _for_tanh(weights: FloatArray) -> Float32:
 
 
 class _Gates:
-    """Room for the gates of a step, [rows, 4U], and the cell that they work on.
+    """Room for the gates of a step and the cell that they work on.
 
-    The views are made once: in a loop over steps, making them would cost as much as computing.
+    `axis` is where the gates lie side by side: 0 for [4U, columns], -1 for [..., 4U]. The views are
+    made once: in a loop over steps, making them would cost as much as computing.
     """
 
-    def __init__(self, *shape: int) -> None:
-        units = shape[-1] // 4
+    def __init__(self, shape: Sequence[int], axis: int) -> None:
         self.all = np.empty(shape, np.float32)
-        self._sigmoids = self.all[..., : 3 * units]
-        self._input, self._forget, self._output, self._candidate = (
-            self.all[..., k * units : (k + 1) * units] for k in range(4)
-        )
-        self._scratch = np.empty((*shape[:-1], units), np.float32)
+        quarters = np.split(self.all, 4, axis)
+        self._sigmoids = np.split(self.all, [shape[axis] // 4 * 3], axis)[0]
+        self._input, self._forget, self._output, self._candidate = quarters
+        self._scratch = np.empty_like(self._input)
 
-    def step(self, cell: Float32, new_cell: Float32, output: Float32) -> None:
-        """Turn `all`, as weights `_for_tanh` leave it, and a cell [rows, U] into the next ones."""
+    def step(self, cell: Float32, output: Float32) -> None:
+        """Turn `all`, as weights `_for_tanh` leave it, and `cell`, in place, into `output`."""
         np.tanh(self.all, out=self.all)
         np.multiply(self._sigmoids, HALF, out=self._sigmoids)
         np.add(self._sigmoids, HALF, out=self._sigmoids)
         np.multiply(self._input, self._candidate, out=self._scratch)
-        np.multiply(self._forget, cell, out=new_cell)
-        np.add(new_cell, self._scratch, out=new_cell)
-        np.tanh(new_cell, out=self._scratch)
+        np.multiply(self._forget, cell, out=cell)
+        np.add(cell, self._scratch, out=cell)
+        np.tanh(cell, out=self._scratch)
         np.multiply(self._output, self._scratch, out=output)
 
 
@@ -75,33 +74,45 @@ def _softmax(logits: Float32) -> Float32:
 
 
 class _NumpyFlight(Flight):
-    """A step reads ages 0 … T - 1 of one copy and writes ages 1 … T of the other.
+    """State arrays [width, T, streams], in which a window keeps its column while it ages.
 
-    So growing older moves nothing. Age 0 of both copies is the fresh row and stays as it is.
+    The complete window's column becomes the fresh one, so growing older moves nothing. Columns
+    rather than rows, so that a gate, a layer and two layers in a row are each one piece of memory.
     """
 
     def __init__(self, network: Network, max_length: int, streams: int) -> None:
         super().__init__(streams)
-        units = network.units
-        levels = range(len(network.layers))
-
-        def pair(width: int, value: float = 0.0) -> list[Float32]:
-            shape = (max_length + 1, streams, width)
-            return [np.full(shape, value, np.float32) for _ in range(2)]
-
-        # Above the first layer, a row is [output of the layer below, own output]: one product.
-        self.hidden = [pair(2 * units if level else units) for level in levels]
-        self.cell = [pair(units) for _ in levels]
-        self.maximum = pair(1, NO_LOGIT)
-        self.denominator = pair(1)
-        self.numerator = pair(network.attention.shape[0])
-        self.now = 0
-        """Which copy holds the present state."""
+        units, levels = network.units, len(network.layers)
+        shape = (max_length, streams)
+        self.hidden = np.zeros((levels * units, *shape), np.float32)
+        """All layers' outputs: a layer above the first reads its own and those just below."""
+        self.cell = np.zeros((levels, units, *shape), np.float32)
+        self.maximum = np.full(shape, NO_LOGIT, np.float32)
+        self.denominator = np.zeros(shape, np.float32)
+        self.numerator = np.zeros((network.attention.shape[0], *shape), np.float32)
+        self.oldest = 0
+        """The column of the window that the next token completes."""
 
     def parts(self) -> list[Float32]:
+        """See `Flight`. Oldest first, as `take` and `put` turn them."""
+        cell = self.cell.reshape(-1, *self.maximum.shape)
+        parts = [self.hidden, cell, self.maximum[None], self.denominator[None], self.numerator]
+        return [part.transpose(1, 2, 0) for part in parts]
+
+    def take(self, stream: int) -> list[Float32]:
         """See `Flight`."""
-        pairs = (*self.hidden, *self.cell, self.maximum, self.denominator, self.numerator)
-        return [pair[self.now] for pair in pairs]
+        return [np.roll(part, -self.oldest, axis=0) for part in super().take(stream)]
+
+    def put(self, stream: int, state: list[Float32]) -> None:
+        """See `Flight`."""
+        super().put(stream, [np.roll(part, self.oldest, axis=0) for part in state])
+
+    def renew_oldest(self) -> None:
+        """Let a fresh window, which has read nothing, take the place of the complete one."""
+        for part in (self.hidden, self.cell, self.denominator, self.numerator):
+            part[..., self.oldest, :] = 0
+        self.maximum[self.oldest] = NO_LOGIT
+        self.oldest = (self.oldest + 1) % len(self.maximum)
 
 
 class NumpyInFlight(InFlight[_NumpyFlight]):
@@ -112,74 +123,60 @@ class NumpyInFlight(InFlight[_NumpyFlight]):
     def __init__(self, network: Network, max_length: int) -> None:
         self._network = network
         self._length = max_length
-        first = network.layers[0][0]
+        first, *above = (layer[0] for layer in network.layers)
+        width = network.embedding.shape[1]
         self._kernel = _for_tanh(first.kernel)
-        self._products = [_for_tanh(first.recurrent)] + [
-            _for_tanh(np.concatenate([layer[0].kernel, layer[0].recurrent]))
-            for layer in network.layers[1:]
+        self._products = [_for_tanh(first.recurrent).T] + [
+            _for_tanh(np.concatenate([lstm.kernel, lstm.recurrent])).T for lstm in above
         ]
-        self._biases = [_for_tanh(layer[0].bias) for layer in network.layers]
+        self._bias = _for_tanh(first.bias)
+        self._biases = [_for_tanh(lstm.bias)[:, None] for lstm in above]
+        self._look_at_token, self._look_at_outputs = np.split(network.attention[:, 0], [width])
         self._gates: dict[int, _Gates] = {}
-        """By the streams of a group."""
+        """By the columns of a group: groups take turns, and their gates stay in the cache."""
         super().__init__(max_length)
 
     def _new_flight(self, streams: int) -> _NumpyFlight:
+        columns = self._length * streams
+        if columns not in self._gates:
+            self._gates[columns] = _Gates((4 * self._network.units, columns), axis=0)
         return _NumpyFlight(self._network, self._length, streams)
 
     def _step(self, flight: _NumpyFlight, ids: npt.NDArray[np.int32]) -> Float32:
-        network = self._network
-        old, new = flight.now, 1 - flight.now
-        streams = len(ids)
-        rows = self._length * streams
-        units = network.units
-        width = network.embedding.shape[1]
-        embedded = network.embedding[ids]
-        gates = self._gates.get(streams)
-        if gates is None:
-            gates = self._gates[streams] = _Gates(self._length, streams, 4 * units)
-        flat = gates.all.reshape(rows, 4 * units)
-        attention = network.attention
-        logits = np.broadcast_to(embedded @ attention[:width], (self._length, streams, 1)).copy()
-        outputs: list[Float32] = []
+        units, columns = self._network.units, self._length * flight.streams
+        embedded = self._network.embedding[ids]
+        hidden = flight.hidden.reshape(-1, columns)
+        gates = self._gates[columns]
         for level, product in enumerate(self._products):
-            hidden = flight.hidden[level]
-            inputs = hidden[old][:-1]
+            below, here = max(0, level - 1) * units, slice(level * units, (level + 1) * units)
+            np.matmul(product, hidden[below : here.stop], out=gates.all)
             if level:
-                inputs[..., :units] = outputs[-1]
-            np.matmul(inputs.reshape(rows, -1), product, out=flat)
-            if level:
-                flat += self._biases[level]
+                gates.all += self._biases[level - 1]
             else:
-                gates.all += embedded @ self._kernel + self._biases[0]
-            cell = flight.cell[level]
-            output = hidden[new][1:, :, -units:]
-            gates.step(cell[old][:-1], cell[new][1:], output)
-            outputs.append(output)
-            at = width + level * units
-            logits += output @ attention[at : at + units]
-        average = self._attend(flight, embedded, outputs, logits)
-        flight.now = new
-        return _softmax(average @ network.output_kernel + network.output_bias)
+                by_window = gates.all.reshape(4 * units, self._length, flight.streams)
+                by_window += (embedded @ self._kernel + self._bias).T[:, None]
+            gates.step(flight.cell[level].reshape(units, columns), hidden[here])
+        average = self._attend(flight, embedded)
+        flight.renew_oldest()
+        return _softmax(average @ self._network.output_kernel + self._network.output_bias)
 
-    def _attend(
-        self, flight: _NumpyFlight, embedded: Float32, outputs: list[Float32], logits: Float32
-    ) -> Float32:
+    def _attend(self, flight: _NumpyFlight, embedded: Float32) -> Float32:
         """Take a step's features into the running attention average; return the complete one."""
-        old, new = flight.now, 1 - flight.now
-        maximum, denominator = flight.maximum, flight.denominator
-        np.maximum(maximum[old][:-1], logits, out=maximum[new][1:])
-        decay = np.exp(maximum[old][:-1] - maximum[new][1:])
-        weight = np.exp(logits - maximum[new][1:])
-        np.multiply(denominator[old][:-1], decay, out=denominator[new][1:])
-        denominator[new][1:] += weight
-        numerator = flight.numerator[new][1:]
-        np.multiply(flight.numerator[old][:-1], decay, out=numerator)
-        width = embedded.shape[-1]
-        numerator[..., :width] += embedded * weight
-        for level, output in enumerate(outputs):
-            at = width + level * output.shape[-1]
-            numerator[..., at : at + output.shape[-1]] += output * weight
-        average: Float32 = numerator[-1] / (denominator[new][-1] + np.float32(EPSILON))
+        logits = np.tensordot(self._look_at_outputs, flight.hidden, 1)
+        logits += embedded @ self._look_at_token
+        maximum = np.maximum(flight.maximum, logits)
+        decay = np.exp(flight.maximum - maximum)
+        weight = np.exp(logits - maximum)
+        flight.maximum[:] = maximum
+        flight.denominator *= decay
+        flight.denominator += weight
+        flight.numerator *= decay
+        width = embedded.shape[1]
+        flight.numerator[:width] += embedded.T[:, None] * weight
+        flight.numerator[width:] += flight.hidden * weight
+        complete = flight.numerator[:, flight.oldest].T
+        total = flight.denominator[flight.oldest][:, None] + np.float32(EPSILON)
+        average: Float32 = complete / total
         return average
 
 
@@ -246,10 +243,10 @@ class _BothWays:
         outputs = np.empty((length, 2, streams, units), np.float32)
         hidden = np.zeros((2, streams, units), np.float32)
         cell = np.zeros_like(hidden)
-        gates = _Gates(2, streams, 4 * units)
+        gates = _Gates((2, streams, 4 * units), axis=-1)
         for step, output in zip(steps, outputs, strict=True):
             np.matmul(hidden, self._recurrent, out=gates.all)
             np.add(gates.all, step, out=gates.all)
-            gates.step(cell, cell, output)
+            gates.step(cell, output)
             hidden = output
         return np.concatenate([outputs[:, 0], outputs[::-1, 1]], axis=-1)
