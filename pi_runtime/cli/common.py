@@ -11,7 +11,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -119,3 +119,26 @@ def model_path(argument: str | None) -> Path:
     if DEFAULT_MODEL.exists():
         return DEFAULT_MODEL
     raise UsageError("no model named", f"give MODEL, set RNN_MODEL, or put one at {DEFAULT_MODEL}")
+
+
+def model_is_named(argument: str | None) -> bool:
+    """Return whether a model is named, by argument or by `$RNN_MODEL`."""
+    return bool(argument or os.environ.get("RNN_MODEL"))
+
+
+def changed(
+    parser: argparse.ArgumentParser, args: argparse.Namespace, besides: Iterable[str]
+) -> str:
+    """Return the first option that is not at its default, other than some; '' where none is."""
+    for name, value in vars(args).items():
+        if name not in besides and value != parser.get_default(name):
+            return name.replace("_", "-")
+    return ""
+
+
+def changed_values(
+    parser: argparse.ArgumentParser, args: argparse.Namespace, names: Iterable[str]
+) -> dict[str, object]:
+    """Return those of the options that are not at their defaults."""
+    values = {name: getattr(args, name) for name in names}
+    return {name: value for name, value in values.items() if value != parser.get_default(name)}

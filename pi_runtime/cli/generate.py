@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Iterable, Iterator
+from typing import NoReturn, Protocol
 
 from pi_runtime.cli import common, options
-
-if TYPE_CHECKING:
-    from pi_runtime.generator import TextGenerator
+from pi_runtime.service.client import ask, service_is_open
+from pi_runtime.service.limits import TEXTS, TOKENS
 
 SAMPLE_TEMPERATURES = (0.2, 0.5, 1.0)
 
@@ -27,7 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = common.Parser(
         "rnn-generate",
         "Generate text from a model that rnn-convert made. MODEL left out: $RNN_MODEL, else "
-        f"{common.DEFAULT_MODEL}.",
+        f"{common.DEFAULT_MODEL}, by the service where it is up.",
         "  rnn-generate colab.tflite\n"
         '  rnn-generate colab.tflite --prefix "Once" --temperature 0.5 --seed 7\n'
         "  rnn-generate colab.tflite -n 100 -o texts.txt",
@@ -40,37 +39,110 @@ def _parser() -> argparse.ArgumentParser:
         help="N texts at each of the temperatures 0.2, 0.5 and 1.0",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a text, a line each")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write there, not stdout")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write there, not stdout")
+    parser.add_argument("--local", action="store_true", help="generate here, past the service")
     return parser
 
 
 def _generate(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
-    path = common.model_path(args.model)
-    # Here, not above: --help and a mistyped option need no NumPy.
-    from pi_runtime.files import whole_lines
-    from pi_runtime.generator import TextGenerator, random_seed
-
-    generator = TextGenerator.load(path, args.backend, args.threads)
-    if generator.fallback:
-        common.say(f"note: {generator.fallback}; numpy computes instead")
-    options.warn_about_prefix(generator, args.prefix)
-    seed = random_seed() if args.seed is None else args.seed
+    source = _service_for(args) or _Model(args)
     runs = [[t] for t in SAMPLE_TEMPERATURES] if args.samples else [args.temperature]
     clock = _Clock()
     if args.output is not None:
-        with whole_lines(args.output) as write:
-            for line in _lines(generator, args, runs, seed, clock):
+        # Here, not above: an answer of the service needs no files.
+        from pathlib import Path
+
+        from pi_runtime.files import whole_lines
+
+        with whole_lines(Path(args.output)) as write:
+            for line in _lines(source, args, runs, clock):
                 write(line)
     elif args.n == 1 and not args.json and not args.samples:
-        for piece in generator.stream(args.prefix, args.temperature, args.max_gen_length, seed):
+        for piece in source.pieces(args):
             common.emit(clock.count(piece))
         common.emit("\n")
     else:
-        for line in _lines(generator, args, runs, seed, clock):
+        for line in _lines(source, args, runs, clock):
             common.emit(f"{line}\n")
-    common.say(f"seed {seed}, {generator.backend.name}, {clock.report()}")
+    common.say(f"seed {source.seed}, {source.backend}, {clock.report()}")
     return 0
+
+
+class _Source(Protocol):
+    """Where texts come from."""
+
+    seed: int
+    backend: str
+
+    def pieces(self, args: argparse.Namespace) -> Iterable[str]:
+        """Return the only text, as it comes."""
+
+    def texts(self, args: argparse.Namespace, temperature: list[float]) -> Iterable[str]:
+        """Return the texts at a temperature."""
+
+
+class _Model:
+    """A model in this process."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        path = common.model_path(args.model)
+        # Here, not above: --help, a mistyped option and the service's answer need no NumPy.
+        from pi_runtime.generator import TextGenerator, random_seed
+
+        self._generator = TextGenerator.load(path, args.backend, args.threads)
+        if self._generator.fallback:
+            common.say(f"note: {self._generator.fallback}; numpy computes instead")
+        if args.prefix:
+            options.warn_about_prefix(self._generator.vocabulary.unknown(args.prefix))
+        self.seed = random_seed() if args.seed is None else args.seed
+        self.backend = self._generator.backend.name
+
+    def pieces(self, args: argparse.Namespace) -> Iterable[str]:
+        return self._generator.stream(args.prefix, args.temperature, args.max_gen_length, self.seed)
+
+    def texts(self, args: argparse.Namespace, temperature: list[float]) -> Iterable[str]:
+        return self._generator.texts(
+            args.n, args.prefix, temperature, args.max_gen_length, self.seed
+        )
+
+
+class _Service:
+    """The service's model, warm."""
+
+    backend = "by the service"
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.seed = int.from_bytes(os.urandom(4)) if args.seed is None else args.seed
+        self._told = False
+
+    def pieces(self, args: argparse.Namespace) -> Iterable[str]:
+        return self.texts(args, args.temperature)
+
+    def texts(self, args: argparse.Namespace, temperature: list[float]) -> Iterable[str]:
+        answer = ask(
+            "generate",
+            n=args.n,
+            prefix=args.prefix or "",
+            temperature=temperature,
+            max_gen_length=args.max_gen_length,
+            seed=self.seed,
+        )
+        if not self._told:
+            options.warn_about_prefix(answer["unknown"])
+            self._told = True
+        texts: list[str] = answer["texts"]
+        return texts
+
+
+def _service_for(args: argparse.Namespace) -> _Source | None:
+    """Return the service, where it is up and would make just what is asked for."""
+    elsewhere = args.local or common.model_is_named(args.model)
+    special = args.backend != "auto" or args.threads != 1
+    large = args.n > TEXTS or args.n * args.max_gen_length > TOKENS
+    if elsewhere or special or large or not service_is_open():
+        return None
+    return _Service(args)
 
 
 class _Clock:
@@ -93,10 +165,9 @@ class _Clock:
 
 
 def _lines(
-    generator: TextGenerator,
+    source: _Source,
     args: argparse.Namespace,
     runs: list[list[float]],
-    seed: int,
     clock: _Clock,
 ) -> Iterator[str]:
     """Yield the output line by line; a text may hold line breaks of its own."""
@@ -104,19 +175,18 @@ def _lines(
         if args.samples and not args.json:
             yield f"{'' if number == 0 else chr(10)}# temperature {temperature[0]}"
         begun = clock.seconds()
-        texts = generator.texts(args.n, args.prefix, temperature, args.max_gen_length, seed)
-        for index, text in enumerate(texts):
+        for index, text in enumerate(source.texts(args, temperature)):
             clock.count(text)
             if not args.json:
                 yield text
                 continue
             record = {
                 "text": text,
-                "seed": seed,
+                "seed": source.seed,
                 "index": index,
                 "temperature": temperature,
                 "prefix": args.prefix,
-                "backend": generator.backend.name,
+                "backend": source.backend,
                 "characters": len(text),
                 "seconds": round(clock.seconds() - begun, 6),
             }

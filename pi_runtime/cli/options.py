@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from pi_runtime.cli import common
-
-if TYPE_CHECKING:
-    from pi_runtime.generator import TextGenerator
 
 SCHEDULE = (1.0, 0.5, 0.2, 0.2)
 
@@ -89,9 +86,8 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def warn_about_prefix(generator: TextGenerator, prefix: str | None) -> None:
+def warn_about_prefix(unknown: Sequence[str]) -> None:
     """Say which parts of a prefix the model has never seen; it reads them as unknown."""
-    unknown = generator.vocabulary.unknown(prefix) if prefix else []
     if unknown:
         shown = " ".join(repr(token) for token in unknown[:8])
         common.say(f"note: the model does not know {shown}")

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
-import shlex
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from itertools import chain
+from typing import NoReturn
 
-from pi_runtime.cli import common, options
+from pi_runtime.cli import common, options, speech_options
 from pi_runtime.errors import UsageError
+from pi_runtime.service.client import ask, service_is_up
 
-if TYPE_CHECKING:
-    from pi_runtime.speech.player import Sink
-
-COMMON_TOKENS = 40
-"""How many of a vocabulary's tokens, commonest first, tell its language."""
+CONTROLS = ("status", "stop", "pause", "resume")
+SENT_ALONG = ("prefix", "temperature", "max_gen_length", "seed")
+"""The options that the service takes; with others it speaks as it was set."""
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
@@ -27,102 +25,30 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from pi_runtime.speech.engines import ENGINES
-    from pi_runtime.speech.sentences import LIMIT
-
     parser = common.Parser(
         "rnn-speak",
         "Speak generated text, sentence by sentence, as it is generated; the text itself goes to "
-        f"stdout. MODEL left out: $RNN_MODEL, else {common.DEFAULT_MODEL}.",
+        f"stdout. MODEL left out: $RNN_MODEL, else {common.DEFAULT_MODEL}; and where the service "
+        "is up, it speaks, in its turn.",
         "  rnn-speak colab.tflite\n"
         "  rnn-speak colab.tflite --wav speech.wav --seed 7\n"
         '  rnn-speak --text "Hello there." --rate 0.8\n'
         "  rnn-speak --list-voices ru",
     )
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a .tflite file")
-    group = parser.add_argument_group("speech")
-    group.add_argument("--text", metavar="TEXT|-", help="speak this (-: stdin), generate nothing")
-    group.add_argument(
-        "--engine",
-        choices=("auto", *ENGINES),
-        default="auto",
-        help="default: the best one present that speaks the language",
-    )
-    group.add_argument(
-        "--language",
-        default="auto",
-        metavar="L",
-        help="en, ru, … (default: that of the text, else of the model's vocabulary)",
-    )
-    group.add_argument("--voice", metavar="V", help="a voice's name, or a piper voice file")
-    group.add_argument(
-        "--command", metavar="C", help="the program of --engine command: text in, WAV or raw out"
-    )
-    group.add_argument(
-        "--command-rate", type=_rate, default=22_050, metavar="HZ", help="of its raw sound"
-    )
-    group.add_argument("--rate", type=_factor, default=1.0, metavar="X", help="speed (default 1)")
-    group.add_argument("--pitch", type=_factor, default=1.0, metavar="X", help="default 1")
-    group.add_argument("--volume", type=_factor, default=1.0, metavar="X", help="default 1")
-    group.add_argument(
-        "--max-sentence",
-        type=options.count,
-        default=LIMIT,
-        metavar="N",
-        help=f"cut a sentence after so many characters (default {LIMIT})",
-    )
-    group.add_argument(
-        "--sentence-time",
-        type=_seconds,
-        default=60.0,
-        metavar="S",
-        help="give a sentence up after so many seconds of synthesis (default 60)",
-    )
-    sound = parser.add_argument_group("sound")
-    where = sound.add_mutually_exclusive_group()
-    where.add_argument("--wav", type=Path, metavar="FILE", help="write a WAV file, play nothing")
-    where.add_argument("--raw", action="store_true", help="raw s16le to stdout, text to stderr")
-    where.add_argument(
-        "--device", default="default", metavar="ALSA", help="the sound device to play to"
-    )
-    sound.add_argument(
-        "--sample-rate", type=_rate, metavar="HZ", help="convert to this (default: the engine's)"
-    )
-    sound.add_argument(
-        "--pre-silence",
-        type=_seconds,
-        default=0.0,
-        metavar="S",
-        help="seconds of silence first: HDMI sinks swallow the first word",
-    )
-    sound.add_argument(
-        "--sentence-silence", type=_seconds, default=0.2, metavar="S", help="between (default 0.2)"
-    )
-    sound.add_argument(
-        "--wait",
-        type=_seconds,
-        default=5.0,
-        metavar="S",
-        help="how long to wait for a missing or busy sound device (default 5)",
-    )
+    parser.add_argument("--text", metavar="TEXT|-", help="speak this (-: stdin), generate nothing")
+    speech_options.add_speech(parser)
+    speech_options.add_sound(parser)
+    service = parser.add_argument_group("the service")
+    service.add_argument("--local", action="store_true", help="speak alone, past the service")
+    for control in CONTROLS:
+        service.add_argument(f"--{control}", dest="control", action="store_const", const=control)
     lists = parser.add_argument_group("what there is")
     lists.add_argument("--list-engines", action="store_true")
     lists.add_argument("--list-voices", nargs="?", const="", metavar="LANGUAGE")
     lists.add_argument("--list-devices", action="store_true")
     options.add_generation(parser)
     return parser
-
-
-def _factor(text: str) -> float:
-    return options.number(text, 0.1, 10.0)
-
-
-def _seconds(text: str) -> float:
-    return options.number(text, 0.0, 86_400.0)
-
-
-def _rate(text: str) -> int:
-    return int(options.number(text, 4_000, 192_000))
 
 
 def _speak(argv: list[str]) -> int:
@@ -132,13 +58,14 @@ def _speak(argv: list[str]) -> int:
         for line in _lists(args):
             common.emit(f"{line}\n")
         return 0
-    from pi_runtime.speech.engines import Wishes, open_engines
-    from pi_runtime.speech.language import language_of
+    if args.control:
+        return _control(args.control)
+    if _is_for_the_service(args):
+        return _ask_service(args)
     from pi_runtime.speech.pipeline import speak
     from pi_runtime.speech.sentences import split_sentences
-    from pi_runtime.speech.speaker import Speaker
 
-    sink = _sink(args)
+    sink = speech_options.open_sink(args)
     if args.text is not None:
         given = _given(args.text)
         texts: Iterable[Iterable[str]] = [[given]]
@@ -149,18 +76,7 @@ def _speak(argv: list[str]) -> int:
         sentence for pieces in texts for sentence in split_sentences(pieces, args.max_sentence)
     )
     first = next(sentences, "")
-    language = args.language.lower().replace("_", "-").partition("-")[0]
-    if language == "auto":
-        language = language_of(chain([first], islice(tokens, COMMON_TOKENS)))
-    wishes = Wishes(
-        language=language,
-        voice=args.voice,
-        rate=args.rate / args.pitch,
-        seconds=args.sentence_time,
-        command=_command(args.command or ""),
-        command_rate=args.command_rate,
-    )
-    speaker = Speaker(open_engines(args.engine, wishes), pitch=args.pitch, volume=args.volume)
+    speaker, language = speech_options.open_speaker(args, first, tokens)
     out = sys.stderr if args.raw else sys.stdout
     with sink:
         count = speak(
@@ -176,21 +92,52 @@ def _speak(argv: list[str]) -> int:
     return 0
 
 
-def _command(text: str) -> tuple[str, ...]:
-    try:
-        return tuple(shlex.split(text))
-    except ValueError as error:
-        raise UsageError(f"--command: {str(error).lower()}", "close every quote") from None
+def _control(do: str) -> int:
+    answer = ask(do)
+    answer.pop("ok")
+    if answer:
+        common.emit(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+    return 0
 
 
-def _sink(args: argparse.Namespace) -> Sink:
-    from pi_runtime.speech.player import Aplay, RawOutput, WavFile
+def _is_for_the_service(args: argparse.Namespace) -> bool:
+    """Return whether the service is to speak: it is up, and owns the sound card.
 
-    if args.wav:
-        return WavFile(args.wav, args.sample_rate)
-    if args.raw:
-        return RawOutput(sys.stdout.buffer, args.sample_rate)
-    return Aplay(args.device, args.sample_rate, args.wait)
+    Raises:
+        UsageError: it is, but it was set to speak otherwise.
+    """
+    named = common.model_is_named(args.model) and args.text is None
+    if args.local or args.wav or args.raw or named or not service_is_up():
+        return False
+    other = common.changed(_parser(), args, besides=(*SENT_ALONG, "n", "text"))
+    if other:
+        raise UsageError(
+            f"the service speaks with its own {other}",
+            "change /etc/default/rnn-speak and reload it, or add --local",
+        )
+    return True
+
+
+def _ask_service(args: argparse.Namespace) -> int:
+    def tell(sentence: str) -> None:
+        common.emit(f"{sentence}\n")
+
+    if args.text is not None:
+        answer = ask("say", tell, text=_given(args.text))
+        common.say(f"{answer['engine']}, {answer['sentences']} sentences, by the service")
+        return 0
+    changed = common.changed_values(_parser(), args, SENT_ALONG)
+    for index in range(args.n):
+        if args.seed is not None:
+            changed["seed"] = (args.seed + index) % 2**32
+        answer = ask("speak", tell, **changed)
+        common.say(
+            f"seed {answer['seed']}, {answer['engine']}, {answer['sentences']} sentences, "
+            "by the service"
+        )
+        if answer["stopped"]:
+            break
+    return 0
 
 
 def _lists(args: argparse.Namespace) -> Iterator[str]:
@@ -226,7 +173,8 @@ def _generated(args: argparse.Namespace) -> tuple[Iterator[Iterator[str]], Itera
     generator = TextGenerator.load(common.model_path(args.model), args.backend, args.threads)
     if generator.fallback:
         common.say(f"note: {generator.fallback}; numpy computes instead")
-    options.warn_about_prefix(generator, args.prefix)
+    if args.prefix:
+        options.warn_about_prefix(generator.vocabulary.unknown(args.prefix))
     seed = random_seed() if args.seed is None else args.seed
     common.say(f"seed {seed}")
     texts = (
