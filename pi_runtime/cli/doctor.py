@@ -1,0 +1,257 @@
+"""`rnn-doctor`: what is here, what is missing, how fast it is, and what to type to mend it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from pi_runtime.cli import common
+from pi_runtime.errors import UsageError
+
+SECONDS = 120.0
+"""How long a probe may take."""
+
+ROOM = 50_000_000
+"""Bytes that should be free where the engines write."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a probe found. `fix` is what to type; without it a failure is no concern."""
+
+    text: str
+    ok: bool = True
+    fix: str = ""
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run rnn-doctor."""
+    common.run(_examine, argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = common.Parser(
+        "rnn-doctor",
+        "Examine every part that speaking needs, each in a process of its own, and say what to "
+        f"type where something is wrong. MODEL left out: $RNN_MODEL, else {common.DEFAULT_MODEL}. "
+        "Exit code 1: something is wrong.",
+        "  rnn-doctor\n  rnn-doctor colab.tflite --json\n  rnn-doctor colab.tflite --only model",
+    )
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="a .tflite file")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--only", choices=PROBES, metavar="PART", help=f"{', '.join(PROBES)}")
+    parser.add_argument("--probe", choices=PROBES, help=argparse.SUPPRESS)
+    return parser
+
+
+def _examine(argv: list[str]) -> int:
+    args = _parser().parse_args(argv)
+    model = _model(args.model)
+    if args.probe:
+        common.emit(json.dumps(asdict(PROBES[args.probe](model))))
+        return 0
+    findings: dict[str, Finding] = {}
+    for name in [args.only] if args.only else PROBES:
+        finding = findings[name] = _in_a_child(name, model)
+        if not args.json:
+            mark = "ok   " if finding.ok else "WRONG" if finding.fix else "-    "
+            common.emit(f"{mark} {name:<12}{finding.text}\n")
+            if not finding.ok and finding.fix:
+                common.emit(f"      {'':<12}→ {finding.fix}\n")
+    if args.json:
+        every = {name: asdict(finding) for name, finding in findings.items()}
+        common.emit(json.dumps(every, ensure_ascii=False, indent=1) + "\n")
+    return int(any(finding.fix and not finding.ok for finding in findings.values()))
+
+
+def _model(argument: str | None) -> str:
+    try:
+        return str(common.model_path(argument))
+    except UsageError:
+        return str(common.DEFAULT_MODEL)
+
+
+def _in_a_child(name: str, model: str) -> Finding:
+    """Run a probe where a crash or a hang of it ends only itself."""
+    argv = [sys.executable, "-m", "pi_runtime.cli.doctor", model, "--probe", name]
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=SECONDS, check=False)
+        return Finding(**json.loads(done.stdout))
+    except subprocess.TimeoutExpired:
+        return Finding(f"took longer than {SECONDS:.0f} s", False, "restart the machine")
+    except (ValueError, TypeError):
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        what, _, todo = last.removeprefix("error: ").partition(" – ")
+        return Finding(what, False, todo or "sudo scripts/install-pi")
+
+
+def _python(_: str) -> Finding:
+    version = platform.python_version()
+    return Finding(f"{version}, {platform.machine()}, {platform.system()} {platform.release()}")
+
+
+def _numpy(_: str) -> Finding:
+    import numpy as np
+
+    a = np.ones((512, 512), np.float32)
+    a @ a
+    begun = time.perf_counter()
+    for _round in range(5):
+        a @ a
+    speed = 5 * 2 * 512**3 / (time.perf_counter() - begun) / 1e9
+    if speed < 0.2:
+        return Finding(
+            f"{np.__version__}, only {speed:.2f} GFLOP/s", False, "sudo apt install libopenblas0"
+        )
+    return Finding(f"{np.__version__}, {speed:.1f} GFLOP/s")
+
+
+def _interpreter(_: str) -> Finding:
+    from pi_runtime.backends.tflite import installed_runtime
+
+    runtime = installed_runtime()
+    if runtime:
+        __import__(runtime)
+        return Finding(runtime.partition(".")[0])
+    return Finding("none for this Python and processor; NumPy computes", ok=False)
+
+
+def _model_runs(model: str) -> Finding:
+    from pi_runtime.service.writer import open_model
+
+    generator = open_model(Path(model), "auto", 1)
+    begun = time.perf_counter()
+    made = 0
+    for piece in generator.stream(seed=0, max_gen_length=200, temperature=1.0):
+        made += len(piece)
+    speed = made / (time.perf_counter() - begun)
+    note = f" ({generator.fallback})" if generator.fallback else ""
+    return Finding(
+        f"{model}: right numbers, {speed:.0f} characters a second by {generator.backend.name}{note}"
+    )
+
+
+def _engines(_: str) -> Finding:
+    from pi_runtime.speech.engines import ENGINES
+
+    found = [name for name, kind in ENGINES.items() if kind.available() and name not in _NO_VOICE]
+    if not found:
+        fix = "sudo apt install festival festvox-kallpc16k festvox-ru"
+        return Finding("no speech engine", False, fix)
+    return Finding(", ".join(found))
+
+
+def _voice(model: str) -> Finding:
+    from pi_runtime.errors import ModelFileError
+    from pi_runtime.model_file import ModelFile
+    from pi_runtime.speech.engines import Wishes, open_engine
+    from pi_runtime.speech.language import language_of
+
+    try:
+        language = language_of(list(ModelFile(model).vocabulary.tokens())[:40])
+    except ModelFileError:
+        language = "en"
+    engine = open_engine("auto", Wishes(language=language))
+    begun = time.perf_counter()
+    pcm = engine.synthesize(_HELLO.get(language, "1 2 3"))
+    took = time.perf_counter() - begun
+    return Finding(f"{language} by {engine.name}: {pcm.seconds:.1f} s of sound in {took:.2f} s")
+
+
+def _card(_: str) -> Finding:
+    program = shutil.which("aplay")
+    if not program:
+        return Finding("aplay is not installed", False, "sudo apt install alsa-utils")
+    done = subprocess.run([program, "-l"], capture_output=True, text=True, check=False)
+    cards = [line for line in done.stdout.splitlines() if line.startswith("card ")]
+    if done.returncode or not cards:
+        fix = "plug one in, or enable it in /boot/firmware/config.txt (dtparam=audio=on)"
+        return Finding("no sound card for this user", False, fix)
+    return Finding("; ".join(cards))
+
+
+def _service(_: str) -> Finding:
+    program = shutil.which("systemctl")
+    if not program or not Path("/run/systemd/system").is_dir():
+        return Finding("systemd does not run here", ok=False)
+    done = subprocess.run(
+        [program, "is-active", "rnn-speak"], capture_output=True, text=True, check=False
+    )
+    state = done.stdout.strip()
+    if not Path("/etc/systemd/system/rnn-speak.service").exists():
+        return Finding("not installed", ok=False)
+    if state != "active":
+        return Finding(
+            state, False, "journalctl -u rnn-speak -n 20; sudo systemctl restart rnn-speak"
+        )
+    return Finding(state)
+
+
+def _socket(_: str) -> Finding:
+    from pi_runtime.service.client import ask, service_is_up
+
+    if not service_is_up():
+        return Finding("none", ok=False)
+    answer = ask("status")
+    if answer["trouble"]:
+        return Finding(answer["trouble"], False, "journalctl -u rnn-speak -n 20")
+    return Finding(f"answers; {answer['spoken']} texts spoken, {answer['waiting']} waiting")
+
+
+def _disk(_: str) -> Finding:
+    from tempfile import gettempdir
+
+    free = shutil.disk_usage(gettempdir()).free
+    if free < ROOM:
+        return Finding(f"{gettempdir()} has {free / 1e6:.0f} MB left", False, "df -h; make room")
+    return Finding(f"{gettempdir()} has {free / 1e6:.0f} MB left")
+
+
+def _power(_: str) -> Finding:
+    program = shutil.which("vcgencmd")
+    if not program:
+        return Finding("not a Raspberry Pi, or vcgencmd is missing", ok=False)
+    done = subprocess.run([program, "get_throttled"], capture_output=True, text=True, check=False)
+    # Source: the Raspberry Pi documentation of get_throttled.
+    try:
+        bits = int(done.stdout.strip().partition("=")[2], 16)
+    except ValueError:
+        return Finding(f"vcgencmd says {done.stdout.strip()!r}", ok=False)
+    if bits & 0b1111:
+        what = [name for bit, name in enumerate(_THROTTLED) if bits >> bit & 1]
+        return Finding(f"now: {', '.join(what)}", False, "use the official power supply; cool it")
+    return Finding("no undervoltage, no throttling" + (", but earlier" if bits else ""))
+
+
+_THROTTLED = ("undervoltage", "frequency capped", "throttled", "soft temperature limit")
+_HELLO = {"en": "Hello there.", "ru": "Привет."}
+_NO_VOICE = ("command", "none")
+
+PROBES: dict[str, Callable[[str], Finding]] = {
+    "python": _python,
+    "numpy": _numpy,
+    "interpreter": _interpreter,
+    "model": _model_runs,
+    "engines": _engines,
+    "voice": _voice,
+    "card": _card,
+    "service": _service,
+    "socket": _socket,
+    "disk": _disk,
+    "power": _power,
+}
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    main(sys.argv[1:])
