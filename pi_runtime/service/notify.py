@@ -29,6 +29,7 @@ class Manager:
         # "@" stands for the NUL of Linux's abstract names.
         address = self._address.replace("@", "\0", 1)
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
+            link.settimeout(1.0)  # a manager that does not read must not hold the work up
             link.connect(address)
             link.send(lines.encode())
 
