@@ -43,7 +43,8 @@ class Client:
     @property
     def gone(self) -> bool:
         """Whether it closed the connection. One that only stopped sending still listens."""
-        return any(event & select.POLLHUP for _, event in self._poll.poll(0))
+        over = select.POLLHUP | select.POLLERR | select.POLLNVAL
+        return self._writer.is_closing() or any(event & over for _, event in self._poll.poll(0))
 
     async def line(self) -> bytes:
         """Return its next line; b"" when there is none.
