@@ -129,6 +129,8 @@ class Service:
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
+        with contextlib.suppress(OSError):
+            self.manager.shutdown(socket.SHUT_RDWR)  # wakes the thread that listens
         self.manager.close()
 
 

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -42,9 +43,17 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def service(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def one_service(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("service"), model, *QUIET) as service:
         yield service
+
+
+@pytest.fixture
+def service(one_service: Service) -> Iterator[Service]:
+    """The same for every test, silent and not paused."""
+    yield one_service
+    one_service.ask("stop")
+    one_service.ask("resume")
 
 
 # --- requests ------------------------------------------------------------------------------------
@@ -406,14 +415,21 @@ def test_wrong_settings_are_refused_in_one_line(
     assert len(done.stderr.splitlines()) == 1
 
 
+AS_SYSTEMD = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 def test_the_socket_that_systemd_opened_is_taken(model: Path, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         path = tmp_path / "passed"
         listener.bind(str(path))
         listener.listen()
-        script = f'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$0" "$@" 3<&{listener.fileno()}'
         process = subprocess.Popen(
-            ["/bin/sh", "-c", script, PROGRAM, model, *QUIET],
+            [sys.executable, "-c", AS_SYSTEMD, str(listener.fileno()), PROGRAM, model, *QUIET],
             pass_fds=[listener.fileno()],
             stderr=subprocess.PIPE,
         )
@@ -425,7 +441,7 @@ def test_the_socket_that_systemd_opened_is_taken(model: Path, tmp_path: Path) ->
                 assert json.loads(link.makefile("rb").readline())["ok"] is True
         finally:
             process.terminate()
-            process.communicate()
+            process.communicate(timeout=20)
     assert process.returncode == 0
 
 

@@ -6,6 +6,8 @@ file that the program writes where an argument says `{wav}`. `{language}` is fil
 
 from __future__ import annotations
 
+import shutil
+
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.child import Child
 from pi_runtime.speech.engines.base import Voice, Wishes
@@ -23,6 +25,8 @@ class Command:
         """See `Engine`."""
         if not wishes.command:
             raise SpeechError("no command is named", 'give --command "PROGRAM ARGUMENT…"')
+        if not shutil.which(wishes.command[0]):
+            raise SpeechError(f"{wishes.command[0]} is no program", "name one with --command")
         self._rate = wishes.command_rate
         self._argv = tuple(part.replace("{language}", wishes.language) for part in wishes.command)
         self._child = Child(wishes.seconds)
