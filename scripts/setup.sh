@@ -53,9 +53,13 @@ apt_install() {
 
 SPEECH_PACKAGES="festival festvox-kallpc16k festvox-ru espeak-ng alsa-utils"
 
-need_speech() {
+# The service's tests log in over a real sshd, and let systemd examine the units.
+SERVICE_PACKAGES="openssh-server openssh-client systemd locales"
+
+# need_packages PACKAGE…: install those that are missing.
+need_packages() {
     local package missing=
-    for package in $SPEECH_PACKAGES; do
+    for package in "$@"; do
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
             missing="$missing $package"
     done
@@ -64,6 +68,12 @@ need_speech() {
     # shellcheck disable=SC2086 # a list of words
     apt_install $missing
 }
+
+# shellcheck disable=SC2086 # lists of words
+need_speech() { need_packages $SPEECH_PACKAGES; }
+
+# shellcheck disable=SC2086
+need_service() { need_packages $SERVICE_PACKAGES; }
 
 # fetch_stock FOLDER: textgenrnn's stock weights, out of its source distribution on PyPI (MIT).
 fetch_stock() {
