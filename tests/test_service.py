@@ -296,6 +296,12 @@ def test_it_speaks_text_after_text_and_says_how_it_is(model: Path, tmp_path: Pat
         assert not service.address.exists()
 
 
+def test_it_says_why_the_interpreter_does_not_compute(model: Path, tmp_path: Path) -> None:
+    with running(tmp_path, model, "--on-demand", "--engine", "espeak-ng") as service:
+        service.wait_log(r"tflite.*; numpy computes instead|interpreter.*; numpy computes instead")
+        assert service.ask("status")["backend"] == "numpy"
+
+
 @pytest.mark.parametrize("engine", ["espeak-ng", "festival"])
 def test_sigterm_in_mid_sentence_takes_less_than_a_second(
     model: Path, tmp_path: Path, engine: str

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -161,6 +162,7 @@ def test_ctrl_c_here_stops_the_speech_there(pi: Pi, tty: tuple[str, ...]) -> Non
             stdout=subprocess.DEVNULL,
         )
         wait_for(lambda: pi.service.ask("status")["waiting"] == 1, 10)
+        time.sleep(0.5)  # every word that it will ever print is printed
         process.terminate()
         process.wait(10)
         wait_for(lambda: pi.service.ask("status")["waiting"] == 0, 5)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from pi_runtime.errors import Error, UsageError
+
+if TYPE_CHECKING:
+    from socket import socket
 
 CONTROL = "/run/rnn-speak/control"
 """Where the service listens; $RNN_SOCKET names another place."""
@@ -40,6 +43,7 @@ def ask(
     does, ends what this request lets the service speak.
 
     Raises:
+        BrokenPipeError: nobody reads stdout any more.
         ServiceError: the service could not do it.
         UsageError: the service is not there, or not for this user.
     """
@@ -50,22 +54,56 @@ def ask(
         try:
             link.connect(_address())
             link.sendall(json.dumps(message).encode() + b"\n")
-            for line in link.makefile("rb"):
-                answer: dict[str, Any] = json.loads(line)
-                if "sentence" in answer:
-                    sentence(answer["sentence"])
-                elif answer["ok"]:
-                    return answer
-                else:
-                    raise ServiceError(answer["error"], answer.get("code", 1))
         except PermissionError:
             raise UsageError(
                 "the service is not for this user",
                 "sudo adduser $USER rnn-speak and log in anew, or add --local",
             ) from None
-        except (BrokenPipeError, ConnectionError, FileNotFoundError):
-            pass
-    raise ServiceError("the service went away – systemctl status rnn-speak, or add --local", 1)
+        except (ConnectionError, FileNotFoundError):
+            raise _went_away() from None
+        for line in _lines(link):
+            answer: dict[str, Any] = json.loads(line)
+            if "sentence" in answer:
+                sentence(answer["sentence"])
+            elif answer["ok"]:
+                return answer
+            else:
+                raise ServiceError(answer["error"], answer.get("code", 1))
+    raise _went_away()
+
+
+def _lines(link: socket) -> Iterator[bytes]:
+    """Yield the service's lines until it hangs up.
+
+    Raises:
+        BrokenPipeError: nobody reads stdout any more. Ctrl-C in `ssh pi rnn-speak`, which has no
+            terminal, shows in nothing else.
+    """
+    from select import POLLERR, POLLHUP, POLLIN, poll
+
+    watched = poll()
+    watched.register(link, POLLIN)
+    watched.register(1, 0)
+    rest = b""
+    while True:
+        for number, event in watched.poll():
+            if number == link.fileno():
+                try:
+                    piece = link.recv(1 << 16)
+                except ConnectionError:
+                    piece = b""
+                if not piece:
+                    return
+                *lines, rest = (rest + piece).split(b"\n")
+                yield from lines
+            elif event & (POLLERR | POLLHUP):
+                raise BrokenPipeError
+            else:
+                watched.unregister(number)  # stdout was closed from the start
+
+
+def _went_away() -> ServiceError:
+    return ServiceError("the service went away – systemctl status rnn-speak, or add --local", 1)
 
 
 def _address() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,8 @@ from pi_runtime.model_file import ModelFile
 from pi_runtime.selfcheck import passes
 from pi_runtime.service.protocol import Request
 from pi_runtime.service.pulse import Pulse
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ def open_model(path: Path, backend: str, threads: int) -> TextGenerator:
     if not passes(chosen, model.golden()):
         raise ModelFileError(f"{path} computes wrong numbers here", "copy it anew, or convert anew")
     generator = TextGenerator(chosen, model.vocabulary, model.config)
-    generator.fallback = fallback
+    if fallback:
+        _LOGGER.warning("%s; numpy computes instead", fallback)
     return generator
 
 

@@ -1,0 +1,264 @@
+"""A Debian booted with its own systemd: install-pi installs, and the service looks after itself."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.checkpoints import config_of, small_network, small_vocab, write_sidecars, write_weights
+from tests.service import wait_for
+
+ROOT = Path(__file__).parents[1]
+CACHE = ROOT / ".cache" / "bookworm"
+PACKAGES = (
+    "systemd,systemd-sysv,dbus,python3,python3-venv,procps,util-linux,alsa-utils,espeak-ng,"
+    "libpython3-stdlib"
+)
+SINK = """\
+pcm.!default { type file slave.pcm "null" file "/var/sound/out.raw" format "raw" }
+"""
+DROP_IN = "[Service]\nReadWritePaths=/var/sound\nWatchdogSec=3\nRestartSec=5\n"
+MODEL = "/var/lib/textgenrnn-pi/model.tflite"
+
+pytestmark = [
+    pytest.mark.skipif(
+        os.getuid() != 0 or not (shutil.which("mmdebstrap") and shutil.which("systemd-nspawn")),
+        reason="needs root, mmdebstrap and systemd-nspawn",
+    ),
+    pytest.mark.skipif(
+        sys.version_info[:2] != (3, 11), reason="the container's Python is 3.11, as the wheels are"
+    ),
+]
+
+
+class Container:
+    """A booted Debian."""
+
+    def __init__(self, root: Path, log: Path) -> None:
+        self.root = root
+        self.log = log
+        cgroup = Path("/sys/fs/cgroup/systemd/rnn-test")
+        cgroup.mkdir(exist_ok=True)
+        script = (
+            f"echo $$ > {cgroup}/cgroup.procs; exec systemd-nspawn --quiet --boot -D {root} "
+            "--register=no --keep-unit --machine=rnn-test --console=pipe"
+        )
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                ["unshare", "-m", "sh", "-c", script],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+            )
+        self.leader = wait_for(self._leader, 20, log)
+        wait_for(lambda: self.run("systemctl is-active basic.target").returncode == 0, 30, log)
+
+    def _leader(self) -> int:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return int(children.split()[0]) if children.split() else 0
+
+    def run(self, command: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run a shell command in it."""
+        return subprocess.run(
+            ["nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-n", "-p", "--",
+             "/bin/sh", "-c", f"export PATH=/usr/local/bin:/usr/bin:/usr/sbin\n{command}"],
+            capture_output=True, text=True, timeout=seconds, cwd="/",
+        )  # fmt: skip
+
+    def show(self, name: str) -> str:
+        """Return a property of the service."""
+        done = self.run(f"systemctl show --value -p {name} rnn-speak.service")
+        return done.stdout.strip()
+
+    def status(self) -> dict[str, object]:
+        """Return what the service says of itself; nothing where it is not there."""
+        done = self.run("rnn-speak --status")
+        found: dict[str, object] = json.loads(done.stdout) if done.returncode == 0 else {}
+        return found
+
+    def journal(self) -> str:
+        return self.run("journalctl --no-pager -o cat -u rnn-speak.service").stdout
+
+    def wait(self, found: Callable[[], object], seconds: float = 60) -> None:
+        """Wait for something; show what the service said where it does not come."""
+        try:
+            wait_for(found, seconds)
+        except AssertionError as error:
+            said = self.run("rnn-speak --status; systemctl status --no-pager rnn-speak").stdout
+            raise AssertionError(f"{error}\n{said}\n{self.journal()[-3000:]}") from None
+
+    def wait_speaking(self, after: int = 0) -> None:
+        """Wait until it has spoken a text more."""
+        self.wait(lambda: int(str(self.status().get("spoken", 0))) > after, 60)
+
+    def close(self) -> None:
+        self.run("systemctl poweroff")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(20)
+        self.process.kill()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory, converted: Callable[..., Path]) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoint")
+    network = small_network(classes=20)
+    write_weights(folder / "contained_weights.hdf5", network)
+    write_sidecars(folder, "contained", small_vocab(20), config_of(network))
+    return converted("contained", folder / "contained_weights.hdf5")
+
+
+@pytest.fixture(scope="module")
+def container(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    """With the service installed by install-pi, offline."""
+    folder = tmp_path_factory.mktemp("container")
+    if not (CACHE / "usr").exists():
+        CACHE.parent.mkdir(exist_ok=True)
+        sources = [
+            *Path("/etc/apt/sources.list.d").glob("*.sources"),
+            Path("/etc/apt/sources.list"),
+        ]
+        subprocess.run(
+            ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", "bookworm",
+             CACHE, next(path for path in sources if path.exists())],
+            check=True, timeout=300,
+        )  # fmt: skip
+    root = folder / "root"
+    subprocess.run(["cp", "-a", CACHE, root], check=True)
+    package = root / "root" / "package"
+    package.mkdir()
+    for name in ("scripts", "systemd", "README.md"):
+        subprocess.run(["cp", "-a", ROOT / name, package], check=True)
+    source = folder / "source"
+    source.mkdir()
+    for name in ("convert", "pi_runtime", "pyproject.toml", "README.md", "LICENSE"):
+        subprocess.run(["cp", "-a", ROOT / name, source], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check",
+         "-w", root / "root" / "wheels", source],
+        check=True, timeout=300,
+    )  # fmt: skip
+    shutil.copy(model, root / "root" / "m.tflite")
+    (root / "etc" / "asound.conf").write_text(SINK)
+    sound = root / "var" / "sound"
+    sound.mkdir(mode=0o777)
+    sound.chmod(0o777)
+    drop_in = root / "etc/systemd/system/rnn-speak.service.d"
+    drop_in.mkdir(parents=True)
+    (drop_in / "test.conf").write_text(DROP_IN)
+    (root / "etc/default/rnn-speak").write_text(
+        'OPTIONS="--interval 1s --engine espeak-ng --temperature 0.9 --max-gen-length 30"\n'
+    )
+    container = Container(root, folder / "log")
+    try:
+        done = container.run(INSTALL, 200)
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield container
+    finally:
+        container.close()
+
+
+INSTALL = (
+    "/root/package/scripts/install-pi --wheelhouse /root/wheels --engine espeak-ng "
+    "--model /root/m.tflite"
+)
+
+
+def test_installed_it_is_ready_and_speaks(container: Container) -> None:
+    container.wait(lambda: container.show("ActiveState") == "active", 30)
+    container.wait_speaking()
+    assert (container.root / "var/sound/out.raw").stat().st_size > 16_000
+    assert "spoke (espeak-ng, seed " in container.journal()
+    assert container.show("StatusText")
+    assert container.status()["backend"] == "tflite", "the interpreter runs in its cage too"
+
+
+def test_installing_again_does_no_harm(container: Container) -> None:
+    settings = container.root / "etc/default/rnn-speak"
+    before = settings.read_text()
+    assert container.run(INSTALL, 200).returncode == 0
+    assert settings.read_text() == before
+    container.wait_speaking()
+
+
+def test_its_cage_is_in_force(container: Container) -> None:
+    pid = container.show("MainPID")
+    status = container.run(f"cat /proc/{pid}/status").stdout
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert int(fields["Uid"].split()[0]) >= 61184, "a dynamic user"
+    assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == 0
+    assert fields["NoNewPrivs"] == "1"
+    assert fields["Seccomp"] == "2"
+    inside = f"nsenter -t {pid} -m -n -- setpriv --reuid 65534 --clear-groups"
+    assert container.run(f"nsenter -t {pid} -m -- touch /etc/x").returncode, "read-only"
+    assert container.run(f"{inside} ls /root").returncode
+    network = container.run(f"cat /proc/{pid}/net/dev").stdout
+    assert [line.split(":")[0].strip() for line in network.splitlines()[2:]] == ["lo"]
+    assert container.run("stat -c '%a %G' /run/rnn-speak/control").stdout == "660 rnn-speak\n"
+    assert container.run(
+        "setpriv --reuid 65534 --regid 65534 --clear-groups rnn-speak --status"
+    ).returncode, "not for everybody"
+
+
+def test_killed_it_is_speaking_again(container: Container) -> None:
+    pid = container.show("MainPID")
+    container.run(f"kill -KILL {pid}")
+    container.wait(lambda: container.show("MainPID") not in (pid, "0"), 30)
+    container.wait_speaking()
+
+
+def test_hanging_it_is_killed_and_speaking_again(container: Container) -> None:
+    pid = container.show("MainPID")
+    container.run(f"kill -STOP {pid}")
+    container.wait(lambda: container.show("MainPID") not in (pid, "0"), 60)
+    assert "watchdog" in container.journal().lower()
+    container.wait_speaking()
+
+
+def test_an_engine_that_is_lost_is_waited_for(container: Container) -> None:
+    container.wait_speaking()
+    container.run("mv /usr/bin/espeak-ng /usr/bin/hidden")
+    wait_for(lambda: "espeak-ng" in str(container.status().get("trouble")), 30, container.log)
+    pid, spoken = container.show("MainPID"), int(str(container.status()["spoken"]))
+    container.run("mv /usr/bin/hidden /usr/bin/espeak-ng")
+    container.wait_speaking(after=spoken)
+    assert container.show("MainPID") == pid
+
+
+def test_a_corrupt_model_is_not_taken(container: Container) -> None:
+    container.run(f"cp {MODEL} /root/kept && head -c 3000 /root/kept > {MODEL}.new && "
+                  f"mv {MODEL}.new {MODEL} && systemctl reload rnn-speak")  # fmt: skip
+    wait_for(lambda: "not reloaded" in str(container.status().get("trouble")), 20, container.log)
+    spoken = int(str(container.status()["spoken"]))
+    container.wait_speaking(after=spoken)
+    container.run(f"cp /root/kept {MODEL}.new && mv {MODEL}.new {MODEL}")
+    assert container.run("systemctl reload rnn-speak").returncode == 0
+    container.wait(lambda: container.status().get("trouble") == "", 20)
+
+
+def test_a_full_disk_does_not_silence_it(container: Container) -> None:
+    full = "mount -t tmpfs -o size=4k none /var/lib/textgenrnn-pi"
+    mounted = container.run(f"{full} && head -c 8192 /dev/zero > /var/lib/textgenrnn-pi/fill; true")
+    assert mounted.returncode == 0
+    spoken = int(str(container.status()["spoken"]))
+    container.wait_speaking(after=spoken)
+    done = container.run(INSTALL, 200)
+    assert done.returncode != 0, "there is no room for the new model"
+    container.run("umount /var/lib/textgenrnn-pi")
+    container.wait_speaking(after=spoken + 1)
+
+
+def test_uninstalled_nothing_is_left(container: Container) -> None:
+    done = container.run("/root/package/scripts/install-pi --uninstall --purge", 60)
+    assert done.returncode == 0, done.stderr
+    for path in ("opt/textgenrnn-pi", "var/lib/textgenrnn-pi", "etc/default/rnn-speak",
+                 "usr/local/bin/rnn-speak", "etc/systemd/system/rnn-speak.service"):  # fmt: skip
+        assert not os.path.lexists(container.root / path)
+    assert container.run("systemctl is-active rnn-speak.service").returncode
