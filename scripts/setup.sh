@@ -53,8 +53,8 @@ apt_install() {
 
 SPEECH_PACKAGES="festival festvox-kallpc16k festvox-ru espeak-ng alsa-utils"
 
-# The service's tests log in over a real sshd, and let systemd examine the units.
-SERVICE_PACKAGES="openssh-server openssh-client systemd locales"
+# The service's tests log in over a real sshd, let systemd examine the units, and boot a Debian.
+SERVICE_PACKAGES="openssh-server openssh-client locales systemd systemd-container mmdebstrap"
 
 # need_packages PACKAGE…: install those that are missing.
 need_packages() {

@@ -27,6 +27,7 @@ from pi_runtime.service.protocol import Request, parse_request
 from tests.checkpoints import packed_model, small_network, small_vocab
 from tests.conftest import run_command
 from tests.service import PROGRAM, Service, running, wait_for
+from tests.soak import GROWTH, soak
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("espeak-ng") or not shutil.which("aplay"),
@@ -394,6 +395,18 @@ def test_work_that_hangs_is_told_no_sign_of_life(model: Path, tmp_path: Path) ->
         assert len(service.told) == told
         os.kill(service.process.pid, signal.SIGCONT)
         service.wait_told("WATCHDOG=1")
+
+
+def test_a_minute_of_speaking_leaks_nothing(model: Path, tmp_path: Path) -> None:
+    """30 minutes of it: python -m tests.soak."""
+    with running(
+        tmp_path, model, "--interval", "0s", *QUIET[1:], "--max-gen-length", 60
+    ) as service:
+        texts, grown, leaked, zombies = soak(service, 60)
+    assert texts > 10
+    assert grown < GROWTH
+    assert leaked <= 4, "those of the engine at work"
+    assert zombies == 0
 
 
 def test_a_second_service_on_the_same_socket_is_refused(service: Service, model: Path) -> None:
