@@ -17,6 +17,11 @@ _PUNCTUATION = re.compile(r"""([!"#$%&()*+,\-./:;<=>?@\[\]^_`{|}~\n\t'‘’“�
 _SPACES = re.compile(" {2,}")
 
 
+def space_punctuation(text: str) -> str:
+    """Set spaces round every punctuation mark, as word level does; one space where several were."""
+    return _SPACES.sub(" ", _PUNCTUATION.sub(r" \1 ", text))
+
+
 class Vocabulary:
     """The tokens a network knows and their ids, 1 … V - 1. Id 0 is padding, and the unknown."""
 
@@ -57,10 +62,9 @@ class Vocabulary:
         """Cut a prefix into tokens as textgenrnn does, known or not."""
         if not self.word_level:
             return list(prefix)
-        spaced = _SPACES.sub(" ", _PUNCTUATION.sub(r" \1 ", prefix))
         # On single spaces: a prefix that begins or ends with punctuation has an empty token
         # there, which the network reads as unknown.
-        return spaced.lower().split(" ")
+        return space_punctuation(prefix).lower().split(" ")
 
     def unknown(self, prefix: str) -> list[str]:
         """Return the tokens of a prefix that the network has never seen, each once."""

@@ -1,0 +1,131 @@
+"""The network as a Keras model to train, and its way to and from a `Network`.
+
+Source: `textgenrnn_model` and `AttentionWeightedAverage` of textgenrnn 1.4.1, with Keras's own
+initial values. Keras's gates are input, forget, candidate, output.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pi_runtime.network import EPSILON, FloatArray, Lstm, Network
+from train.settings import ModelSettings
+
+LEARNING_RATE = 4e-3
+CONTEXT_WEIGHTS = (0.8, 0.2)
+"""Of the two losses where there are labels: with the label, without it."""
+
+
+class AttentionWeightedAverage(keras.layers.Layer):  # type: ignore[misc]
+    """[batch, T, F] → [batch, F]: the average over the steps, each as heavy as exp(its logit)."""
+
+    def build(self, shape: Any) -> None:
+        """Make the weights [F, 1]."""
+        self.kernel = self.add_weight(shape=(shape[-1], 1), initializer="uniform", name="W")
+
+    def call(self, inputs: Any) -> Any:
+        """Average. The denominator's epsilon is textgenrnn's."""
+        logits = keras.ops.squeeze(keras.ops.matmul(inputs, self.kernel), axis=-1)
+        weights = keras.ops.exp(logits - keras.ops.max(logits, axis=-1, keepdims=True))
+        weights = weights / (keras.ops.sum(weights, axis=-1, keepdims=True) + EPSILON)
+        return keras.ops.squeeze(keras.ops.matmul(weights[:, None, :], inputs), axis=1)
+
+
+def build_model(
+    classes: int,
+    settings: ModelSettings,
+    *,
+    dropout: float = 0.0,
+    optimizer: str = "adam",
+    context_size: int = 0,
+) -> keras.Model:
+    """Return a compiled model from windows [batch, T] to probabilities [batch, V].
+
+    With `context_size` labels it has a second input for them, and answers with and without them.
+    """
+    windows = keras.Input((settings.max_length,), dtype="int32", name="input")
+    embedded = keras.layers.Embedding(classes, settings.dim_embeddings, name="embedding")(windows)
+    if dropout:
+        embedded = keras.layers.SpatialDropout1D(dropout, name="dropout")(embedded)
+    blocks = [embedded]
+    for number in range(1, settings.rnn_layers + 1):
+        lstm = keras.layers.LSTM(settings.rnn_size, return_sequences=True, name=f"rnn_{number}")
+        if settings.rnn_bidirectional:
+            lstm = keras.layers.Bidirectional(lstm, name=f"rnn_{number}")
+        blocks.append(lstm(blocks[-1]))
+    features = keras.layers.Concatenate(name="rnn_concat")(blocks)
+    attention = AttentionWeightedAverage(name="attention")(features)
+    output = keras.layers.Dense(classes, activation="softmax", name="output")(attention)
+    if context_size:
+        labels = keras.Input((context_size,), name="context_input")
+        merged = keras.layers.Concatenate(name="concat")([attention, labels])
+        with_labels = keras.layers.Dense(classes, activation="softmax", name="context_output")
+        model = keras.Model([windows, labels], [with_labels(merged), output])
+    else:
+        model = keras.Model(windows, output)
+    model.compile(
+        loss="sparse_categorical_crossentropy",
+        loss_weights=list(CONTEXT_WEIGHTS) if context_size else None,
+        optimizer=_optimizer(optimizer),
+        # XLA doubles the speed on a processor. cuDNN's LSTM on a GPU is not for XLA.
+        jit_compile=not tf.config.list_physical_devices("GPU"),
+    )
+    return model
+
+
+def _optimizer(name: str) -> keras.optimizers.Optimizer:
+    if name == "rmsprop":
+        return keras.optimizers.RMSprop(LEARNING_RATE, rho=0.99)
+    return keras.optimizers.Adam(LEARNING_RATE)
+
+
+def network_of(model: keras.Model) -> Network:
+    """Return the weights of a model, without those for labels."""
+
+    def arrays(name: str) -> list[FloatArray]:
+        return [np.asarray(array, np.float32) for array in model.get_layer(name).get_weights()]
+
+    layers: list[tuple[Lstm, ...]] = []
+    while any(layer.name == f"rnn_{len(layers) + 1}" for layer in model.layers):
+        found = arrays(f"rnn_{len(layers) + 1}")
+        layers.append(tuple(_lstm(*found[at : at + 3]) for at in range(0, len(found), 3)))
+    kernel, bias = arrays("output")
+    return Network(arrays("embedding")[0], tuple(layers), arrays("attention")[0], kernel, bias)
+
+
+def set_network(model: keras.Model, network: Network) -> None:
+    """Give a model the weights of a network of its shape."""
+    for name, arrays in keras_arrays(network).items():
+        model.get_layer(name).set_weights(arrays)
+
+
+def keras_arrays(network: Network) -> dict[str, list[FloatArray]]:
+    """Return a network's arrays by layer, in the order and with the gates of Keras."""
+    rnn = {
+        f"rnn_{number}": [
+            swap_gates(array)
+            for lstm in layer
+            for array in (lstm.kernel, lstm.recurrent, lstm.bias)
+        ]
+        for number, layer in enumerate(network.layers, 1)
+    }
+    return {
+        "embedding": [network.embedding],
+        **rnn,
+        "attention": [network.attention],
+        "output": [network.output_kernel, network.output_bias],
+    }
+
+
+def swap_gates(array: FloatArray) -> FloatArray:
+    """Swap the last two of four gates: Keras's order to ours, and back."""
+    one, two, three, four = np.split(array, 4, axis=-1)
+    return np.concatenate([one, two, four, three], axis=-1)
+
+
+def _lstm(kernel: FloatArray, recurrent: FloatArray, bias: FloatArray) -> Lstm:
+    return Lstm(swap_gates(kernel), swap_gates(recurrent), swap_gates(bias))
