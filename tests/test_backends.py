@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 
 from pi_runtime.backends import Backend
 from pi_runtime.backends.numpy import numpy_backend
-from pi_runtime.backends.reference import ReferenceBackend, float32_tolerance
+from pi_runtime.backends.reference import (
+    ReferenceBackend,
+    float32_tolerance,
+    window_probabilities,
+)
 from pi_runtime.backends.tflite import installed_runtime, tflite_backend
 from pi_runtime.model_file import ModelFile
 from pi_runtime.network import Network
@@ -30,6 +34,26 @@ def assert_computes(backend: Backend, network: Network, windows: np.ndarray) -> 
         answer = backend.advance(tokens.tolist())
     deviation = np.abs(answer - expected).max(axis=-1)
     assert (deviation <= tolerances).all(), (deviation, tolerances)
+
+
+def sway(network: Network, windows: np.ndarray) -> np.ndarray:
+    """Return how far a change of the weights by half a float32 ulp moves each window's answer.
+
+    Weights a hundred times too large make networks that stand on an edge for some windows: one
+    rounding then decides between two tokens, and a single float32 run may not show it.
+    """
+    exact = window_probabilities(network, windows, np.float64)
+    random = np.random.RandomState(0)
+    moved = np.zeros(len(windows))
+    for _ in range(8):
+        arrays = {
+            name: array * (1 + random.choice([-1, 1], array.shape) * 2.0**-24)
+            for name, array in network.arrays().items()
+        }
+        other = Network.from_arrays(arrays, len(network.layers), network.bidirectional)
+        answer = window_probabilities(other, windows, np.float64)
+        moved = np.maximum(moved, np.abs(answer - exact).max(axis=-1))
+    return moved
 
 
 @settings(max_examples=150, deadline=None)
@@ -62,14 +86,14 @@ def test_numpy_computes_any_architecture(
         bidirectional=bidirectional,
         scale=scale,
     )
-    # How far one window's rounding takes it is luck; of sixteen, the largest is a measure.
     windows = np.random.RandomState(seed).randint(0, 20, (16, length))
     expected, tolerances = float32_tolerance(network, windows)
+    allowed = np.maximum(max(tolerances), 4 * sway(network, windows))
     backend = numpy_backend(network, length)
     backend.reset(streams)
     for tokens in windows[:streams].T:
         answer = backend.advance(tokens.tolist())
-    assert np.abs(answer - expected[:streams]).max() <= max(tolerances)
+    assert (np.abs(answer - expected[:streams]).max(axis=-1) <= allowed[:streams]).all()
 
 
 def test_attention_survives_logits_beyond_the_exponential() -> None:

@@ -80,7 +80,7 @@ class Corpus:
         position = np.int32 if len(tokens) < 2**31 else np.int64
         known: npt.NDArray[np.int64] = np.flatnonzero(tokens[1:])
         inside = np.ones(len(tokens), bool)
-        inside[starts + sizes - 1] = False  # what follows belongs to the next text
+        inside[(starts + sizes - 1)[sizes > 0]] = False  # what follows belongs to the next text
         ends = known[inside[known] & (known >= first)].astype(position, copy=False)
         if not len(ends):
             raise TextError(

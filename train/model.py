@@ -68,7 +68,7 @@ def build_model(
     else:
         model = keras.Model(windows, output)
     model.compile(
-        loss="sparse_categorical_crossentropy",
+        loss=["sparse_categorical_crossentropy"] * (2 if context_size else 1),
         loss_weights=list(CONTEXT_WEIGHTS) if context_size else None,
         optimizer=_optimizer(optimizer),
         # XLA doubles the speed on a processor. cuDNN's LSTM on a GPU is not for XLA.

@@ -217,6 +217,7 @@ class _Run:
             initial_epoch=self.epoch,
             epochs=self.epoch + 1,
             callbacks=list(callbacks),
+            shuffle=False,  # the batches are
             verbose=0,
         ).history
         self.epoch += 1

@@ -1,0 +1,124 @@
+"""What of training needs TensorFlow in the process. `test_train.py` runs this in one of its own.
+
+(TensorFlow and tflite-runtime do not live in one process.)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convert.checkpoint import read_checkpoint
+from pi_runtime.backends.reference import window_probabilities
+from train import ModelSettings, TrainSettings, train
+from train.batches import Batches
+from train.checkpoint import write_weights
+from train.corpus import Corpus, make_vocabulary
+from train.model import build_model, network_of, set_network
+
+TEXTS = ["abracadabra", "a b", "", "cab " * 30, "Ж"]
+MODELS = [
+    ModelSettings(rnn_size=6, rnn_layers=2, max_length=5, dim_embeddings=4),
+    ModelSettings(rnn_size=5, rnn_layers=3, max_length=7, dim_embeddings=3, rnn_bidirectional=True),
+]
+
+
+@pytest.mark.parametrize("settings", MODELS)
+def test_the_keras_model_computes_what_the_reference_does(settings: ModelSettings) -> None:
+    model = build_model(12, settings)
+    random = np.random.default_rng(1)
+    for variable in model.trainable_variables:
+        variable.assign(random.normal(size=variable.shape))
+    windows = random.integers(0, 12, (9, settings.max_length)).astype(np.int32)
+    expected = window_probabilities(network_of(model), windows)
+    assert np.abs(model.predict(windows, verbose=0) - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("settings", MODELS)
+def test_weights_go_into_a_file_and_back(settings: ModelSettings, tmp_path: Path) -> None:
+    model = build_model(12, settings)
+    network = network_of(model)
+    write_weights(tmp_path / "a_weights.hdf5", network)
+    read = read_checkpoint(tmp_path / "a_weights.hdf5")
+    assert read.layout.endswith("Keras 2.2.4")
+    for name, array in network.arrays().items():
+        assert np.array_equal(read.network.arrays()[name], array), name
+    other = build_model(12, settings)
+    set_network(other, read.network)
+    for ours, theirs in zip(model.get_weights(), other.get_weights(), strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("max_words", [100, 3])
+def test_an_epoch_has_every_sample_once_and_the_next_another_order(max_words: int) -> None:
+    vocabulary = make_vocabulary(TEXTS, word_level=False, max_words=max_words, single_text=False)
+    corpus = Corpus.encode(TEXTS, vocabulary, 6, word_level=False, single_text=False)
+    ends = corpus.ends[: len(corpus.ends) // 8 * 8]
+    batches = Batches(corpus, ends, 6, 8)
+    orders = []
+    for epoch in (0, 1, 0):
+        rows = [
+            (*window, target)
+            for windows, targets in batches.epoch(3, epoch).as_numpy_iterator()
+            for window, target in zip(windows.tolist(), targets.tolist(), strict=True)
+        ]
+        orders.append(rows)
+    expected = np.column_stack([corpus.windows(ends, 6), corpus.tokens[ends + 1]])
+    assert sorted(orders[0]) == sorted(map(tuple, expected.tolist()))
+    assert orders[0] != orders[1]
+    assert orders[0] == orders[2]
+
+
+def test_labels_help_and_are_not_in_the_network(tmp_path: Path) -> None:
+    """With two labels that decide everything, the loss falls below what a text alone allows."""
+    texts, labels = ["x" + "a" * 9, "x" + "b" * 9] * 20, ["one", "two"] * 20
+    losses: list[float] = []
+    network = train(
+        texts,
+        "l",
+        ModelSettings(rnn_size=8, rnn_layers=1, max_length=4, dim_embeddings=4),
+        TrainSettings(num_epochs=8, batch_size=16, gen_epochs=0, line_delimited=True),
+        folder=tmp_path,
+        labels=labels,
+        after_epoch=lambda epoch: losses.append(epoch.losses[-1]),
+    )
+    assert losses[-1] < losses[0] / 2
+    assert network.output_kernel.shape[0] == 4 + 8
+
+
+def test_a_training_that_was_cut_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    model = ModelSettings(rnn_size=8, rnn_layers=1, max_length=4, dim_embeddings=4)
+    training = TrainSettings(num_epochs=4, batch_size=16, gen_epochs=0)
+    texts = ["the quick brown fox jumps over the lazy dog " * 10]
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    whole.mkdir()
+    cut.mkdir()
+
+    def stop(epoch: object) -> None:
+        if getattr(epoch, "number", 0) == 2:
+            raise KeyboardInterrupt
+
+    one = train(texts, "a", model, training, folder=whole)
+    with pytest.raises(KeyboardInterrupt):
+        train(texts, "a", model, training, folder=cut, after_epoch=stop)
+    epochs: list[int] = []
+    two = train(
+        texts,
+        "a",
+        model,
+        training,
+        folder=cut,
+        resume=True,
+        after_epoch=lambda epoch: epochs.append(epoch.number),
+    )
+    assert epochs == [3, 4]
+    for name, array in one.arrays().items():
+        assert np.abs(array - two.arrays()[name]).max() < 1e-4, name
+    assert not (cut / "a_resume.npz").exists()
+    assert sorted(path.name for path in cut.iterdir()) == [
+        "a_config.json",
+        "a_vocab.json",
+        "a_weights.hdf5",
+    ]
