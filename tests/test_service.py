@@ -513,6 +513,19 @@ def test_rnn_speak_speaks_through_the_service(service: Service) -> None:
     assert "seed 4, " in done.stderr
 
 
+def test_a_text_without_a_word_is_an_error_alone_and_through_the_service(
+    service: Service, tmp_path: Path
+) -> None:
+    for done in (
+        through(service, "rnn-speak", "--text", "… – !"),
+        run_command(
+            "rnn-speak", "--text", "… – !", "--engine", "espeak-ng", "--wav", tmp_path / "a.wav"
+        ),
+    ):
+        assert done.returncode == 1
+        assert "no word of the text can be pronounced" in done.stderr
+
+
 def test_rnn_speak_does_not_fight_for_the_card(service: Service) -> None:
     done = through(service, "rnn-speak", "--text", "Hello.", "--engine", "festival")
     assert done.returncode == 2

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import NoReturn
 
 from pi_runtime.cli import common, options, speech_options
-from pi_runtime.errors import UsageError
+from pi_runtime.errors import SpeechError, UsageError
 from pi_runtime.service.client import ask, service_is_up
 
 CONTROLS = ("status", "stop", "pause", "resume")
@@ -87,6 +87,7 @@ def _speak(argv: list[str]) -> int:
             pre_silence=args.pre_silence,
             sentence_silence=args.sentence_silence,
         )
+    _check_spoken(count)
     where = f", {args.wav}" if args.wav else ""
     common.say(f"{speaker.engine.name}, {language}, {count} sentences{where}")
     return 0
@@ -124,6 +125,7 @@ def _ask_service(args: argparse.Namespace) -> int:
 
     if args.text is not None:
         answer = ask("say", tell, text=_given(args.text))
+        _check_spoken(answer["sentences"] or answer["stopped"])
         common.say(f"{answer['engine']}, {answer['sentences']} sentences, by the service")
         return 0
     changed = common.changed_values(_parser(), args, SENT_ALONG)
@@ -138,6 +140,11 @@ def _ask_service(args: argparse.Namespace) -> int:
         if answer["stopped"]:
             break
     return 0
+
+
+def _check_spoken(sentences: int) -> None:
+    if not sentences:
+        raise SpeechError("no word of the text can be pronounced", "give a text with words")
 
 
 def _lists(args: argparse.Namespace) -> Iterator[str]:
