@@ -25,6 +25,22 @@ def window_probabilities(
 
     The network is textgenrnn's (model.py and AttentionWeightedAverage.py in 2.0.0).
     """
+    every, weights = _attended(network, windows, dtype)
+    average = np.einsum("nt,ntf->nf", weights, every)
+    return _softmax(average @ network.output_kernel.astype(dtype) + network.output_bias)
+
+
+def window_attention(
+    network: Network, windows: npt.NDArray[np.integer[Any]], dtype: type = np.float32
+) -> FloatArray:
+    """Return how much each step of each window weighs in the answer, [N, T]; rows sum to 1."""
+    return _attended(network, windows, dtype)[1]
+
+
+def _attended(
+    network: Network, windows: npt.NDArray[np.integer[Any]], dtype: type
+) -> tuple[FloatArray, FloatArray]:
+    """Return all features [N, T, F] and the steps' weights [N, T]."""
     sequence = network.embedding.astype(dtype)[windows]
     features = [sequence]
     for layer in network.layers:
@@ -37,8 +53,7 @@ def window_probabilities(
     logits = (every @ network.attention.astype(dtype))[..., 0]
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     weights /= weights.sum(axis=-1, keepdims=True) + dtype(EPSILON)
-    average = np.einsum("nt,ntf->nf", weights, every)
-    return _softmax(average @ network.output_kernel.astype(dtype) + network.output_bias)
+    return every, weights
 
 
 def _run(lstm: Lstm, inputs: FloatArray) -> FloatArray:
