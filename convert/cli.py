@@ -68,7 +68,11 @@ def _convert(argv: list[str]) -> int:
     output = args.output or Path(f"{findings.sidecars.config.name}.tflite")
     check_output(output, force=args.force)
     size, parity = convert(
-        findings, output, quantization=args.quantize or "float32", force=args.force
+        findings,
+        output,
+        quantization=args.quantize or "float32",
+        force=args.force,
+        before_writing=common.stop_if_interrupted,  # TensorFlow swallows some of them
     )
     report |= {"output": str(output), "bytes": size} | _describe_parity(parity)
     _print(report, as_json=args.json)

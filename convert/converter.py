@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -63,9 +64,16 @@ def inspect(
 
 
 def convert(
-    findings: Findings, output: Path, *, quantization: str = "float32", force: bool = False
+    findings: Findings,
+    output: Path,
+    *,
+    quantization: str = "float32",
+    force: bool = False,
+    before_writing: Callable[[], None] = lambda: None,
 ) -> tuple[int, Parity]:
     """Write the artefact; return its size in bytes and how exactly it computes.
+
+    `before_writing` is called when all is proved and may raise.
 
     Raises:
         OutputError: `output` exists, and `force` is not set.
@@ -95,6 +103,7 @@ def convert(
         allowed = max(*golden.tolerances, 4 * max(parity.deviations.values()))
         golden = replace(golden, tolerances=(allowed,) * len(golden.tolerances))
         content = _packed(findings, flatbuffer, manifest, golden)
+    before_writing()
     with replacing(output) as file:
         file.write(content)
     return len(content), parity

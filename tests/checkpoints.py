@@ -159,27 +159,36 @@ def write_weights(
                 group.create_dataset(inner, data=array, compression=compression)
 
 
+def _bare_arrays(network: Network) -> tuple[bytes, dict[str, Any]]:
+    content, places = bytearray(b"not a TFLite graph  "), {}
+    for name, array in network.arrays().items():
+        places[name] = {
+            "dtype": "float32",
+            "offset": len(content),
+            "shape": list(array.shape),
+            "strides": [4 * array.shape[-1], 4][-array.ndim :],
+        }
+        content += np.ascontiguousarray(array, "<f4").tobytes()
+    return bytes(content), places
+
+
 def packed_model(
     network: Network,
     vocab: dict[str, int] | None = None,
     max_length: int = 8,
     *,
     word_level: bool = False,
+    built: tuple[bytes, dict[str, Any]] | None = None,
 ) -> bytes:
-    """Return a model file whose "FlatBuffer" is bare arrays: for NumPy, and no TensorFlow."""
-    flatbuffer, places = bytearray(b"not a TFLite graph  "), {}
-    for name, array in network.arrays().items():
-        places[name] = {
-            "dtype": "float32",
-            "offset": len(flatbuffer),
-            "shape": list(array.shape),
-            "strides": [4 * array.shape[-1], 4][-array.ndim :],
-        }
-        flatbuffer += np.ascontiguousarray(array, "<f4").tobytes()
+    """Return a model file, of a FlatBuffer and the places in it that `build_flatbuffer` returned.
+
+    Without them its "FlatBuffer" is bare arrays: for NumPy, and no TensorFlow.
+    """
+    flatbuffer, places = built or _bare_arrays(network)
     windows = np.random.RandomState(1).randint(0, network.classes, (3, max_length))
     probabilities, tolerances = float32_tolerance(network, windows)
     return pack_model(
-        bytes(flatbuffer),
+        flatbuffer,
         {
             "manifest.json": {
                 "producer": {},

@@ -12,16 +12,14 @@ from hypothesis import strategies as st
 
 from pi_runtime.backends import Backend
 from pi_runtime.backends.numpy import numpy_backend
-from pi_runtime.backends.reference import (
-    ReferenceBackend,
-    float32_tolerance,
-    window_probabilities,
-)
+from pi_runtime.backends.reference import ReferenceBackend, float32_tolerance
 from pi_runtime.backends.tflite import installed_runtime, tflite_backend
 from pi_runtime.model_file import ModelFile
 from pi_runtime.network import Network
 from pi_runtime.selfcheck import deviations, passes
+from tests.architectures import ARCHITECTURES, Architecture, allowed, converting
 from tests.checkpoints import config_of, small_network, small_vocab, write_sidecars, write_weights
+from tests.conftest import needs_tensorflow
 
 LENGTH = 7
 
@@ -36,64 +34,40 @@ def assert_computes(backend: Backend, network: Network, windows: np.ndarray) -> 
     assert (deviation <= tolerances).all(), (deviation, tolerances)
 
 
-def sway(network: Network, windows: np.ndarray) -> np.ndarray:
-    """Return how far a change of the weights by half a float32 ulp moves each window's answer.
-
-    Weights a hundred times too large make networks that stand on an edge for some windows: one
-    rounding then decides between two tokens, and a single float32 run may not show it.
-    """
-    exact = window_probabilities(network, windows, np.float64)
-    random = np.random.RandomState(0)
-    moved = np.zeros(len(windows))
-    for _ in range(8):
-        arrays = {
-            name: array * (1 + random.choice([-1, 1], array.shape) * 2.0**-24)
-            for name, array in network.arrays().items()
-        }
-        other = Network.from_arrays(arrays, len(network.layers), network.bidirectional)
-        answer = window_probabilities(other, windows, np.float64)
-        moved = np.maximum(moved, np.abs(answer - exact).max(axis=-1))
-    return moved
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    layers=st.integers(1, 4),
-    units=st.integers(4, 32),
-    length=st.integers(1, 50),
-    embedding=st.integers(1, 40),
-    bidirectional=st.booleans(),
-    scale=st.sampled_from([0.1, 1.0, 3.0, 30.0]),
-    streams=st.integers(1, 6),
-)
-def test_numpy_computes_any_architecture(
-    seed: int,
-    layers: int,
-    units: int,
-    length: int,
-    embedding: int,
-    bidirectional: bool,
-    scale: float,
-    streams: int,
-) -> None:
-    network = small_network(
-        seed,
-        classes=20,
-        embedding=embedding,
-        units=units,
-        layers=layers,
-        bidirectional=bidirectional,
-        scale=scale,
-    )
-    windows = np.random.RandomState(seed).randint(0, 20, (16, length))
-    expected, tolerances = float32_tolerance(network, windows)
-    allowed = np.maximum(max(tolerances), 4 * sway(network, windows))
-    backend = numpy_backend(network, length)
+def assert_computes_in_flight(backend: Backend, architecture: Architecture, streams: int) -> None:
+    windows = architecture.windows()
+    expected, bounds = allowed(architecture.network(), windows)
     backend.reset(streams)
     for tokens in windows[:streams].T:
         answer = backend.advance(tokens.tolist())
-    assert (np.abs(answer - expected[:streams]).max(axis=-1) <= allowed[:streams]).all()
+    assert np.abs(answer.sum(axis=-1) - 1).max() < 1e-5
+    assert (np.abs(answer - expected[:streams]).max(axis=-1) <= bounds[:streams]).all()
+
+
+@settings(max_examples=150, deadline=None)
+@given(ARCHITECTURES, st.integers(1, 6))
+def test_numpy_computes_any_architecture(architecture: Architecture, streams: int) -> None:
+    backend = numpy_backend(architecture.network(), architecture.length)
+    assert_computes_in_flight(backend, architecture, streams)
+
+
+@needs_tensorflow
+@pytest.mark.skipif(not installed_runtime(), reason="no TFLite interpreter is installed")
+def test_tflite_and_its_mapped_weights_compute_any_architecture(tmp_path: Path) -> None:
+    with converting() as convert:
+
+        @settings(max_examples=50, deadline=None)
+        @given(ARCHITECTURES, st.integers(1, 6))
+        def check(architecture: Architecture, streams: int) -> None:
+            path = tmp_path / "model.tflite"
+            convert(architecture, path)
+            model = ModelFile(path)
+            assert_computes_in_flight(tflite_backend(model), architecture, streams)
+            mapped = model.network().arrays()
+            for name, array in architecture.network().arrays().items():
+                np.testing.assert_array_equal(mapped[name], array, name)
+
+        check()
 
 
 def test_attention_survives_logits_beyond_the_exponential() -> None:
@@ -104,7 +78,7 @@ def test_attention_survives_logits_beyond_the_exponential() -> None:
     assert_computes(answer, network, windows)
 
 
-ARCHITECTURES = {
+NETWORKS = {
     "forward": small_network(1, classes=30, units=16, layers=2),
     "forward-deep": small_network(2, classes=30, units=8, layers=4),
     "forward-one-unit": small_network(3, classes=30, embedding=1, units=1, layers=1),
@@ -122,7 +96,7 @@ def make(
     """Return what makes each kind of backend for one of the architectures."""
 
     def make(name: str) -> tuple[Backend, Network]:
-        network = ARCHITECTURES[name]
+        network = NETWORKS[name]
         if request.param == "reference":
             return ReferenceBackend(network, LENGTH), network
         if request.param == "numpy":
@@ -143,7 +117,7 @@ def make(
 Make = Callable[[str], tuple[Backend, Network]]
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_backend_computes_the_network(make: Make, name: str) -> None:
     backend, network = make(name)
     random = np.random.RandomState(0)

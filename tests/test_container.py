@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.checkpoints import config_of, small_network, small_vocab, write_sidecars, write_weights
+from tests.conftest import needs_tensorflow
 from tests.service import wait_for
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +37,7 @@ pytestmark = [
     pytest.mark.skipif(
         sys.version_info[:2] != (3, 11), reason="the container's Python is 3.11, as the wheels are"
     ),
+    needs_tensorflow,
 ]
 
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from pi_runtime.model_file import ModelFile, pack_model
 from pi_runtime.selfcheck import passes
 from tests.checkpoints import config_of, small_network, small_vocab, write_sidecars, write_weights
 from tests.conftest import needs_tensorflow, run_command
+from tests.service import wait_for
 from tests.test_model_file import members
 
 pytestmark = needs_tensorflow
@@ -158,17 +158,21 @@ def test_a_file_that_computes_something_else_is_refused(folder: Path) -> None:
         check_parity(pack_model(b"\x00" * len(flatbuffer), contents))
 
 
-def test_interrupted_it_leaves_nothing(folder: Path) -> None:
+@pytest.mark.parametrize("moment", ["importing", "building"])
+def test_interrupted_it_leaves_nothing(folder: Path, moment: str) -> None:
     program = str(Path(sys.executable).with_name("rnn-convert"))
     before = sorted(folder.iterdir())
     with subprocess.Popen(
         [program, "colab_weights.hdf5"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        time.sleep(1.5)  # TensorFlow is being imported
+        # The library is mapped early in TensorFlow's import; its threads start with its first work.
+        maps, threads = (Path(f"/proc/{process.pid}/{name}") for name in ("maps", "task"))
+        wait_for(lambda: "_pywrap_tensorflow" in maps.read_text(), 60)
+        if moment == "building":
+            wait_for(lambda: len(list(threads.iterdir())) > 2, 60)
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
-        assert process.stderr
-        assert process.stderr.read() == b""
+        _, said = process.communicate(timeout=60)
+        assert (process.returncode, said) == (130, b"")
     assert sorted(folder.iterdir()) == before
 
 

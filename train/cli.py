@@ -175,6 +175,6 @@ def _convert(weights: Path, *, force: bool) -> int:
 
     findings = inspect(weights)
     output = Path(f"{findings.sidecars.config.name}.tflite")
-    size, parity = convert(findings, output, force=force)
+    size, parity = convert(findings, output, force=force, before_writing=common.stop_if_interrupted)
     common.say(f"wrote {output}, {size / 1e6:.1f} MB; it says: {parity.sample}")
     return 0

@@ -53,6 +53,8 @@ def _guarded(command: Callable[[list[str]], int | None], argv: list[str] | None)
     # Read when NumPy is imported. These products are too small to share among threads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         speak_utf8()
         code = command(utf8_arguments() if argv is None else argv) or 0
@@ -76,6 +78,25 @@ def _guarded(command: Callable[[list[str]], int | None], argv: list[str] | None)
         where = f"{error.filename}: " if error.filename else ""
         say(f"error: {where}{(error.strerror or str(error)).lower()}")
         return 1
+
+
+_interrupted = False
+
+
+def _interrupt(*_: object) -> None:
+    global _interrupted
+    _interrupted = True
+    raise KeyboardInterrupt
+
+
+def stop_if_interrupted() -> None:
+    """Stop where Ctrl-C came but was swallowed, as by a library's callback or import hook.
+
+    Raises:
+        KeyboardInterrupt: it came.
+    """
+    if _interrupted:
+        raise KeyboardInterrupt
 
 
 def speak_utf8() -> None:
