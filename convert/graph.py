@@ -11,7 +11,8 @@ out, and row 0 is zero (its maximum: `NO_LOGIT`). A bidirectional network become
 
     window int32[T, B] → probabilities float32[B, V]
 
-B, the number of streams, may be resized. The weights are constants in the graph: a function over
+B, the number of streams, may be resized (of a window once, before it is first computed: some
+interpreters refuse a second time). The weights are constants in the graph: a function over
 variables can be converted to a small file that loads, runs, and returns NaN.
 """
 
@@ -319,33 +320,23 @@ def _both_ways(
         forward, backward = (
             tf.matmul(inputs, kernel) + bias for kernel, bias in zip(kernels, biases, strict=True)
         )
-        zero = tf.zeros_like(forward[0, :, :units])
+        # One loop for both directions: the backward one reads from the newest step.
+        projected = tf.stack([forward, tf.reverse(backward, [0])], 1)  # [T, 2, B, 4U]
+        zero = tf.zeros_like(projected[0, :, :, :units])
 
-        def body(step: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-            # One loop for both directions: the backward one reads from the newest step.
-            ahead, ahead_cell, back, back_cell, aheads, backs = state
-            last = max_length - 1 - step
-            ahead, ahead_cell = _cell(
-                tf, forward[step] + tf.matmul(ahead, recurrents[0]), ahead_cell
-            )
-            back, back_cell = _cell(tf, backward[last] + tf.matmul(back, recurrents[1]), back_cell)
-            return (
-                step + 1,
-                ahead,
-                ahead_cell,
-                back,
-                back_cell,
-                tf.concat([aheads[1:], ahead[None]], 0),
-                tf.concat([back[None], backs[:-1]], 0),
-            )
+        def body(step: Tensor, hidden: Tensor, cell: Tensor, outputs: Tensor) -> tuple[Tensor, ...]:
+            ways = [tf.matmul(hidden[way], recurrent) for way, recurrent in enumerate(recurrents)]
+            # Not projected[step]: a strided slice of what the loop carries copies all of it.
+            gates = tf.stack(ways) + tf.gather(projected, step)
+            hidden, cell = _cell(tf, gates, cell)
+            return step + 1, hidden, cell, tf.concat([outputs[1:], hidden[None]], 0)
 
-        outputs = tf.zeros_like(forward[:, :, :units])
-        *_, aheads, backs = tf.while_loop(
+        *_, outputs = tf.while_loop(
             lambda step, *_: step < max_length,
             body,
-            (tf.constant(0), zero, zero, zero, zero, outputs, outputs),
+            (tf.constant(0), zero, zero, tf.zeros_like(projected[:, :, :, :units])),
         )
-        return tf.concat([aheads, backs], -1)
+        return tf.concat([outputs[:, 0], tf.reverse(outputs[:, 1], [0])], -1)
 
     return run
 

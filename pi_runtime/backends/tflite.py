@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pi_runtime.backends import Backend
-from pi_runtime.backends.in_flight import NO_LOGIT, Flight, Float32, InFlight
+from pi_runtime.backends.in_flight import GROUP, NO_LOGIT, Flight, Float32, InFlight
 from pi_runtime.errors import BackendError
 from pi_runtime.model_file import ModelFile
 
@@ -31,13 +31,16 @@ def tflite_backend(
     Raises:
         BackendError: no interpreter is installed, or it cannot run this file.
     """
-    make = interpreter or _installed_interpreter()
+    kind = interpreter or _installed_interpreter()
+
+    def load() -> Any:
+        return kind(model_path=str(model.path), num_threads=threads)
+
     try:
         with _hushed():
-            loaded = make(model_path=str(model.path), num_threads=threads)
             if model.config.rnn_bidirectional:
-                return TfliteWholeWindow(loaded)
-            return TfliteInFlight(loaded, model.config.rnn_layers)
+                return TfliteWholeWindow(load)
+            return TfliteInFlight(load(), model.config.rnn_layers)
     except Exception as error:  # noqa: BLE001 - interpreters raise whatever they like
         reason = (str(error).splitlines() or [repr(error)])[0]
         raise BackendError(
@@ -196,24 +199,28 @@ class TfliteInFlight(InFlight[_TfliteFlight]):
 
 
 class TfliteWholeWindow:
-    """The backend for bidirectional networks."""
+    """The backend for bidirectional networks. Several streams share a product as a group."""
 
     name = "tflite"
 
-    def __init__(self, interpreter: Any) -> None:
-        self._interpreter = interpreter
-        (detail,) = interpreter.get_input_details()
-        self._input = detail["index"]
-        self._length = int(detail["shape_signature"][0])
-        (self._output,) = _indices(interpreter.get_output_details())
-        self._windows = np.zeros((self._length, 0), np.int32)
+    def __init__(self, load: Callable[[], Any]) -> None:
+        self._load = load
+        self._loaded: dict[int, _Window] = {}
+        """By the windows that are computed at once."""
+        self._length = self._window(1).length
         self.reset()
         self.advance([0])
         self.reset()
 
+    def _window(self, streams: int) -> _Window:
+        if streams not in self._loaded:
+            with _hushed():
+                self._loaded[streams] = _Window(self._load(), streams)
+        return self._loaded[streams]
+
     def reset(self, streams: int = 1) -> None:
         """See `Backend`."""
-        self.rearrange([None] * streams)
+        self._windows = np.zeros((self._length, streams), np.int32)
 
     def rearrange(self, sources: Sequence[int | None]) -> None:
         """See `Backend`."""
@@ -221,16 +228,37 @@ class TfliteWholeWindow:
         for place, source in enumerate(sources):
             if source is not None:
                 windows[:, place] = self._windows[:, source]
-        if windows.shape != self._windows.shape:
-            self._interpreter.resize_tensor_input(self._input, windows.shape)
-            self._interpreter.allocate_tensors()
         self._windows = windows
 
     def advance(self, tokens: Sequence[int]) -> Float32:
         """See `Backend`."""
         self._windows[:-1] = self._windows[1:]
         self._windows[-1] = tokens
-        self._interpreter.set_tensor(self._input, self._windows)
+        streams = len(tokens)
+        size = min(GROUP, streams)
+        window = self._window(size)
+        # The last group may have idle places; they read padding and nobody looks.
+        idle = -streams % size
+        padded = np.pad(self._windows, ((0, 0), (0, idle))) if idle else self._windows
+        parts = [window(padded[:, at : at + size]) for at in range(0, streams, size)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)[:streams]
+
+
+class _Window:
+    """An interpreter for so many windows at once."""
+
+    def __init__(self, interpreter: Any, streams: int) -> None:
+        self._interpreter = interpreter
+        (detail,) = interpreter.get_input_details()
+        self._input = detail["index"]
+        self.length = int(detail["shape_signature"][0])
+        (self._output,) = _indices(interpreter.get_output_details())
+        interpreter.resize_tensor_input(self._input, [self.length, streams])
+        interpreter.allocate_tensors()
+
+    def __call__(self, windows: npt.NDArray[np.int32]) -> Float32:
+        """Return the probabilities [streams, V] after windows [T, streams]."""
+        self._interpreter.set_tensor(self._input, windows)
         self._interpreter.invoke()
         probabilities: Float32 = self._interpreter.get_tensor(self._output)
         return probabilities
