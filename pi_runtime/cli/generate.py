@@ -19,7 +19,7 @@ SAMPLE_TEMPERATURES = (0.2, 0.5, 1.0)
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run rnn-generate."""
-    common.run(_generate, argv)
+    common.run(_generate, argv, at_once=True)
 
 
 def _parser() -> argparse.ArgumentParser:
