@@ -124,6 +124,52 @@ def compare(bench: Path, folder: Path, title: str, mflop: float, rounds: int) ->
     return {"title": title, "mflop": mflop, "gflops": gflops, "bound_ms": bound, "rows": rows}
 
 
+def many(bench: Path, folders: dict[str, Path], rounds: int) -> list[dict[str, object]]:
+    """How the cost falls with the number of texts in the making."""
+    print("\nSo many texts at once, ms a token in all (tflite on LiteRT / numpy):\n")
+    print("| network | 1 | 4 | 16 | 64 |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    rows: list[dict[str, object]] = []
+    for title, folder in folders.items():
+        cells = []
+        for streams in (1, 4, 16, 64):
+            label = "" if streams == 1 else f" ×{streams}"
+            found = [
+                timed(bench, f"{backend}{label}", folder, 100 if streams == 1 else 2000, rounds)
+                for backend in ("tflite", "numpy")
+            ]
+            cells.append(" / ".join(f"{ms:.2f}" for ms in found if ms))
+            rows.append({"network": title, "streams": streams, "ms": found})
+        print(f"| {title} | {' | '.join(cells)} |", flush=True)
+    return rows
+
+
+def timed(bench: Path, name: str, folder: Path, tokens: int, rounds: int) -> float | None:
+    """Return the milliseconds that one of ours takes a token on LiteRT."""
+    peer = Peer.start(bench, "litert", name, folder)
+    if peer is None:
+        return None
+    for _ in range(rounds):
+        peer.turn(tokens)
+    peer.process.terminate()
+    return peer.milliseconds
+
+
+def print_ratios(report: dict[str, object], names: dict[str, str]) -> None:
+    """How many times as long each peer takes as ours, in this run."""
+    print("\nTimes as long as ours (tflite on LiteRT), and ours on tflite-runtime:\n")
+    for key, title in names.items():
+        rows = report[key]["rows"]  # type: ignore[index, call-overload]
+        ours = {r["environment"]: r["ms"] for r in rows if r["way"] == "tflite"}
+        for row in rows:
+            ratios = [
+                f"{row['ms'] / ms:.2f} × {environment}"
+                for environment, ms in ours.items()
+                if environment in ("litert", row["environment"])
+            ]
+            print(f"- {title}: {row['way']} ({row['environment']}): {', '.join(ratios)}")
+
+
 def growth(bench: Path, folder: Path, rounds: int) -> list[dict[str, object]]:
     """How our cost grows with each dimension of a network, both kinds."""
     base = {"layers": 2, "units": 128, "window": 40, "classes": 100}
@@ -139,16 +185,8 @@ def growth(bench: Path, folder: Path, rounds: int) -> list[dict[str, object]]:
         for kind in ("forward", "bidirectional"):
             place = folder / f"{kind}-{'-'.join(map(str, size.values()))}"
             prepare(python, place, "random", *map(str, size.values()), kind)
-            found = []
-            for name in ("tflite", "numpy"):
-                peer = Peer.start(bench, "litert", name, place)
-                if peer is None:
-                    continue
-                for _ in range(rounds):
-                    peer.turn(100)
-                peer.process.terminate()
-                found.append(peer.milliseconds)
-            cells.append(" / ".join(f"{ms:.2f}" for ms in found))
+            found = [timed(bench, name, place, 100, rounds) for name in ("tflite", "numpy")]
+            cells.append(" / ".join(f"{ms:.2f}" for ms in found if ms))
             rows.append({"network": size, "kind": kind, "ms": found})
         name = f"{size['layers']} × {size['units']}, window {size['window']}, "
         print(f"| {name}{size['classes']} classes | {cells[0]} | {cells[1]} |", flush=True)
@@ -249,6 +287,8 @@ def main() -> None:
         max(2, rounds // 2),
     )
     report["one_off"] = one_off(args.bench, models / "stock", max(2, rounds // 2))
+    networks = {"stock": models / "stock", "4 × 128 bidirectional": models / "both"}
+    report["many"] = many(args.bench, networks, 2 if args.quick else 5)
     report["growth"] = growth(args.bench, models, 2 if args.quick else 5)
     quality = json.loads((models / "stock" / "peers.json").read_text())["reports"]["int8"]
     far = quality["divergence"]
@@ -259,6 +299,7 @@ def main() -> None:
     )
     report["int8"] = far
     Path("benchmark.json").write_text(json.dumps(report, indent=1))
+    print_ratios(report, {"stock": "stock", "bidirectional": "4 × 128 bidirectional"})
     print("\nall figures: benchmark.json")
 
 

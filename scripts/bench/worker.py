@@ -51,8 +51,8 @@ def _ours(backend: str, streams: int = 1, file: str = "model.tflite") -> None:
 
 
 for _backend in ("numpy", "tflite"):
-    _ours(_backend)
-    _ours(_backend, streams=64)
+    for _streams in (1, 4, 16, 64):
+        _ours(_backend, _streams)
 _ours("tflite", file="model-int8.tflite")
 _ours("tflite", streams=64, file="model-int8.tflite")
 
