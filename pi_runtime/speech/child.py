@@ -61,7 +61,7 @@ class Child:
                 f"{argv[0]} took longer than {self._seconds:g} s for a sentence"
             ) from None
         finally:
-            _kill(process)
+            kill(process)
             process.wait()
             for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe:
@@ -75,10 +75,11 @@ class Child:
         with self._lock:
             self._stopped = True
             if self._process:
-                _kill(self._process)
+                kill(self._process)
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that was started in a session of its own, and whatever it started."""
     if process.poll() is not None:
         return
     try:

@@ -8,16 +8,27 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from pi_runtime.errors import SpeechError
-from pi_runtime.speech.child import Child
 from pi_runtime.speech.engines.base import Voice, Wishes
 from pi_runtime.speech.pcm import Pcm
+from pi_runtime.speech.resident import Resident
 from pi_runtime.speech.sanitise import ANY
 
 _ADVICE = 'pip install "textgenrnn-pi[piper]", and name a voice file with --voice'
+# Answers each line on stdin as `Resident` wants it.
+_SPEAK = """\
+import sys
+from piper import PiperVoice, SynthesisConfig
+voice = PiperVoice.load(sys.argv[1])
+how = SynthesisConfig(length_scale=float(sys.argv[2]))
+for line in sys.stdin.buffer:
+    sound = b"".join(c.audio_int16_bytes for c in voice.synthesize(line.decode("utf-8"), how))
+    sys.stdout.buffer.write(b"%d %d\\n" % (voice.config.sample_rate, len(sound)) + sound)
+    sys.stdout.buffer.flush()
+"""
 
 
 class Piper:
-    """One process a sentence."""
+    """One process for all sentences: the voice is loaded once."""
 
     name = "piper"
     alphabet = ANY
@@ -34,12 +45,8 @@ class Piper:
             if not found:
                 raise SpeechError(f"piper has no voice {wanted!r} here", _ADVICE)
             model = found[0]
-        stretch = f"{1 / wishes.rate:.3f}"
-        self._argv = (
-            *(sys.executable, "-m", "piper", "-m", model),
-            *("--length-scale", stretch, "-f", "sound.wav"),
-        )
-        self._child = Child(wishes.seconds)
+        argv = (sys.executable, "-c", _SPEAK, model, f"{1 / wishes.rate:.3f}")
+        self._resident = Resident(self.name, argv, wishes.seconds)
 
     @classmethod
     def available(cls) -> bool:
@@ -62,11 +69,8 @@ class Piper:
 
     def synthesize(self, text: str) -> Pcm:
         """See `Engine`."""
-        with self._child.folder() as folder:
-            self._child.run(self._argv, text=text, folder=folder)
-            sound = folder / "sound.wav"
-            return Pcm.from_wav(sound.read_bytes() if sound.exists() else b"")
+        return self._resident.ask(text)
 
     def stop(self) -> None:
         """See `Engine`."""
-        self._child.stop()
+        self._resident.stop()
