@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pi_runtime import TextGenerator
+from pi_runtime.composer import Composer
 from tests.checkpoints import packed_model, small_network, small_vocab
 from tests.conftest import run_command
 
@@ -267,3 +268,24 @@ def test_errors_show_their_traceback_when_asked(tmp_path: Path) -> None:
     done = run_command("rnn-generate", tmp_path / "none", env={**os.environ, "RNN_DEBUG": "1"})
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+def test_interactive_writes_what_is_chosen_and_takes_back(model: Path) -> None:
+    composer = Composer(TextGenerator.load(model, backend="numpy"), "ab")
+    composer.add(composer.options(3)[1])
+    composer.write("on ")
+    composer.add(composer.options(1)[0])
+    assert "<s>" not in composer.text, "the session below would end early"
+    typed = "2\n9\no\no on\nx\nx\nx\no\non \n1\n"
+    for ending in ("s\n", ""):
+        done = subprocess.run(
+            [PROGRAM, model, "--interactive", "--prefix", "ab", "--backend", "numpy"],
+            input=typed + ending, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0
+        taken_back = composer.text.replace("on ", "oon ", 1)
+        assert done.stdout in (composer.text + "\n", taken_back + "\n")
+        assert "x: take one back" in done.stderr
+    done = generate(model, "--interactive", "-n", 2)
+    assert done.returncode == 2
+    assert "no use for n" in done.stderr

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pi_runtime import TextGenerator, UsageError
 from pi_runtime.backends.reference import ReferenceBackend
+from pi_runtime.composer import Composer
 from pi_runtime.model_file import ModelFile
 from pi_runtime.sampling import random_stream, sample
 from pi_runtime.vocabulary import Vocabulary
@@ -175,3 +178,28 @@ def test_arguments_that_cannot_be_right(arguments: dict[str, object]) -> None:
 def test_the_network_in_the_file_is_the_one_that_was_packed(model: Path) -> None:
     network = ModelFile(model).network()
     np.testing.assert_array_equal(network.output_kernel, NETWORK.output_kernel)
+
+
+@given(
+    st.lists(st.one_of(st.sampled_from([*small_vocab(20)][:-1]), st.none()), max_size=30),
+    st.sampled_from([None, "eat", "eatonisrhl" * 2]),
+    st.booleans(),
+)
+def test_a_token_taken_back_leaves_no_trace(
+    steps: list[str | None], prefix: str | None, single_text: bool
+) -> None:
+    texts = generator(single_text=single_text)
+    composer = Composer(texts, prefix)
+    written: list[str] = []
+    for step in steps:
+        if step is None:
+            assert composer.back() == bool(written)
+            del written[-1:]
+        else:
+            composer.add(step)
+            written.append(step)
+    fresh = Composer(texts, prefix)
+    for token in written:
+        fresh.add(token)
+    assert composer.text == fresh.text == (prefix or "") + "".join(written)
+    assert composer.options(20) == fresh.options(20)

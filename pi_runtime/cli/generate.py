@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import NoReturn, Protocol
 
 from pi_runtime.cli import common, options
+from pi_runtime.errors import UsageError
 from pi_runtime.service.client import ask, service_is_open
 from pi_runtime.service.limits import TEXTS, TOKENS
 
@@ -29,7 +30,8 @@ def _parser() -> argparse.ArgumentParser:
         f"{common.DEFAULT_MODEL}, by the service where it is up.",
         "  rnn-generate colab.tflite\n"
         '  rnn-generate colab.tflite --prefix "Once" --temperature 0.5 --seed 7\n'
-        "  rnn-generate colab.tflite -n 100 -o texts.txt",
+        "  rnn-generate colab.tflite -n 100 -o texts.txt\n"
+        "  rnn-generate colab.tflite --interactive",
     )
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a .tflite file")
     options.add_generation(parser)
@@ -37,6 +39,14 @@ def _parser() -> argparse.ArgumentParser:
         "--samples",
         action="store_true",
         help="N texts at each of the temperatures 0.2, 0.5 and 1.0",
+    )
+    parser.add_argument(
+        "--interactive",
+        action="store_true",
+        help="choose each token among the likeliest, or write your own",
+    )
+    parser.add_argument(
+        "--top-n", type=options.count, default=3, metavar="K", help="of K tokens (default 3)"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a text, a line each")
     parser.add_argument("-o", "--output", metavar="FILE", help="write there, not stdout")
@@ -46,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _generate(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
+    if args.interactive:
+        return _compose(args)
     source = _service_for(args) or _Model(args)
     runs = [[t] for t in SAMPLE_TEMPERATURES] if args.samples else [args.temperature]
     clock = _Clock()
@@ -66,6 +78,16 @@ def _generate(argv: list[str]) -> int:
         for line in _lines(source, args, runs, clock):
             common.emit(f"{line}\n")
     common.say(f"seed {source.seed}, {source.backend}, {clock.report()}")
+    return 0
+
+
+def _compose(args: argparse.Namespace) -> int:
+    from pi_runtime.cli.interactive import compose
+
+    kept = ("model", "interactive", "top_n", "prefix", "backend", "threads", "local")
+    if other := common.changed(_parser(), args, besides=kept):
+        raise UsageError(f"--interactive has no use for {other}", "leave it out")
+    common.emit(f"{compose(_Model(args).generator, args.prefix, args.top_n)}\n")
     return 0
 
 
@@ -90,19 +112,19 @@ class _Model:
         # Here, not above: --help, a mistyped option and the service's answer need no NumPy.
         from pi_runtime.generator import TextGenerator, random_seed
 
-        self._generator = TextGenerator.load(path, args.backend, args.threads)
-        if self._generator.fallback:
-            common.say(f"note: {self._generator.fallback}; numpy computes instead")
+        self.generator = TextGenerator.load(path, args.backend, args.threads)
+        if self.generator.fallback:
+            common.say(f"note: {self.generator.fallback}; numpy computes instead")
         if args.prefix:
-            options.warn_about_prefix(self._generator.vocabulary.unknown(args.prefix))
+            options.warn_about_prefix(self.generator.vocabulary.unknown(args.prefix))
         self.seed = random_seed() if args.seed is None else args.seed
-        self.backend = self._generator.backend.name
+        self.backend = self.generator.backend.name
 
     def pieces(self, args: argparse.Namespace) -> Iterable[str]:
-        return self._generator.stream(args.prefix, args.temperature, args.max_gen_length, self.seed)
+        return self.generator.stream(args.prefix, args.temperature, args.max_gen_length, self.seed)
 
     def texts(self, args: argparse.Namespace, temperature: list[float]) -> Iterable[str]:
-        return self._generator.texts(
+        return self.generator.texts(
             args.n, args.prefix, temperature, args.max_gen_length, self.seed
         )
 

@@ -108,8 +108,6 @@ class Resident:
             self._stopped = True
             if self._process:
                 kill(self._process)
-        if self._asking.acquire(
-            blocking=False
-        ):  # else who asks finds it dead
+        if self._asking.acquire(blocking=False):  # else who asks finds it dead
             self._end()
             self._asking.release()
