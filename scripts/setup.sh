@@ -4,7 +4,7 @@ say() { printf '== %s\n' "$*" >&2; }
 
 die() {
     printf 'error: %s\n' "$*" >&2
-    exit 1
+    exit "${code:-1}"
 }
 
 # find_python VERSION: print the path of that Python, or fail. Looks beyond PATH, where a pyenv

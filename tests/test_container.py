@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,16 +15,19 @@ from pathlib import Path
 
 import pytest
 
+from pi_runtime.model_file import pack_model
 from tests.checkpoints import config_of, small_network, small_vocab, write_sidecars, write_weights
 from tests.conftest import needs_tensorflow
 from tests.service import wait_for
+from tests.test_model_file import members
 
 ROOT = Path(__file__).parents[1]
-CACHE = ROOT / ".cache" / "bookworm"
 PACKAGES = (
     "systemd,systemd-sysv,dbus,python3,python3-venv,procps,util-linux,alsa-utils,espeak-ng,"
-    "libpython3-stdlib"
+    "libpython3-stdlib,openssh-server"
 )
+# Another list of packages is another Debian.
+CACHE = ROOT / ".cache" / f"bookworm-{hashlib.sha256(PACKAGES.encode()).hexdigest()[:8]}"
 SINK = """\
 pcm.!default { type file slave.pcm "null" file "/var/sound/out.raw" format "raw" }
 """
@@ -261,6 +266,64 @@ def test_a_full_disk_does_not_silence_it(container: Container) -> None:
     assert done.returncode != 0, "there is no room for the new model"
     container.run("umount /var/lib/textgenrnn-pi")
     container.wait_speaking(after=spoken + 1)
+
+
+@pytest.fixture(scope="module")
+def over_ssh(container: Container, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment in which `deploy` reaches the container as root@127.0.0.1."""
+    folder = tmp_path_factory.mktemp("ssh")
+    key = folder / "id"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    home = container.root / "root" / ".ssh"
+    home.mkdir(mode=0o700, exist_ok=True)
+    (home / "authorized_keys").write_text(key.with_suffix(".pub").read_text())
+    serve = f"mkdir -p /run/sshd && /usr/sbin/sshd -p {port} -o ListenAddress=127.0.0.1"
+    done = container.run(serve)
+    assert done.returncode == 0, done.stderr
+    options = {
+        "Port": port, "IdentityFile": key, "IdentitiesOnly": "yes", "BatchMode": "yes",
+        "StrictHostKeyChecking": "no", "UserKnownHostsFile": folder / "known", "LogLevel": "ERROR",
+    }  # fmt: skip
+    said = " ".join(f"-o {name}={value}" for name, value in options.items())
+    return {**os.environ, "RNN_SSH_OPTIONS": said}
+
+
+def deploy(environment: dict[str, str], *argv: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [ROOT / "scripts" / "deploy", *map(str, argv)],
+        capture_output=True, text=True, timeout=300, env=environment, cwd="/",
+    )  # fmt: skip
+
+
+def test_deploy_brings_a_new_model_and_keeps_the_old_where_it_is_bad(
+    container: Container, over_ssh: dict[str, str], model: Path, tmp_path: Path
+) -> None:
+    target = container.root / MODEL.lstrip("/")
+    flatbuffer, contents = members(model.read_bytes())
+    contents["config.json"]["name"] = "deployed"
+    good = tmp_path / "good.tflite"
+    good.write_bytes(pack_model(flatbuffer, contents))
+    done = deploy(over_ssh, "root@127.0.0.1", good)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "root@127.0.0.1: speaks with the new model" in done.stdout
+    assert target.read_bytes() == good.read_bytes()
+    spoken = int(str(container.status()["spoken"]))
+    container.wait_speaking(after=spoken)
+    contents["golden.json"]["probabilities"][0][0] += 0.5
+    bad = tmp_path / "bad.tflite"
+    bad.write_bytes(pack_model(flatbuffer, contents))
+    done = deploy(over_ssh, "root@127.0.0.1", bad)
+    assert done.returncode == 1
+    assert "the old one stays" in done.stdout
+    assert target.read_bytes() == good.read_bytes()
+    done = deploy(over_ssh, "root@127.0.0.1", "nobody@127.0.0.1", model)
+    assert done.returncode == 1, "one of two hosts cannot be reached"
+    assert "root@127.0.0.1: speaks with the new model" in done.stdout
+    assert target.read_bytes() == model.read_bytes()
+    assert not list(container.root.glob("tmp/tmp.*")), "nothing is left behind"
 
 
 def test_uninstalled_nothing_is_left(container: Container) -> None:
