@@ -77,7 +77,9 @@ def run_textgenrnn(python: str, code: str, *argv: object) -> None:
 
 def train_ours(folder: Path, text: Path, *options: object) -> list[tuple[float, float]]:
     """Return loss and seconds by epoch, as rnn-train's bar says them."""
-    done = run_command("rnn-train", text, "--name", "ours", "--force", *options, cwd=folder)
+    done = run_command(
+        "rnn-train", text, "--name", "ours", "--force", *options, cwd=folder, timeout=7200
+    )
     assert done.returncode == 0, done.stderr
     bars = r"epoch (\d+)/\d+: 100%[^\r\n]*\[([\d:]+)<[^\r\n]*?loss ([\d.]+)"
     last = re.findall(bars, done.stderr)

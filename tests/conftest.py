@@ -43,7 +43,9 @@ def weights_of(entry: dict[str, Any]) -> Path:
     return SHARED / "zoo" / entry["name"] / entry["weights"]
 
 
-def run_command(*argv: object, **options: Any) -> subprocess.CompletedProcess[str]:
+def run_command(
+    *argv: object, timeout: float = 300, **options: Any
+) -> subprocess.CompletedProcess[str]:
     """Run one of the project's commands as a person would: its own process, its entry point."""
     name, *rest = (str(part) for part in argv)
     program = Path(sys.executable).with_name(name)
@@ -52,7 +54,7 @@ def run_command(*argv: object, **options: Any) -> subprocess.CompletedProcess[st
         capture_output=True,
         encoding="utf-8",
         stdin=subprocess.DEVNULL,
-        timeout=300,
+        timeout=timeout,
         **options,
     )
 

@@ -98,18 +98,10 @@ def test_the_samples_are_textgenrnn_s(
     except TextError:
         assert not expected
         return
-    windows = corpus.windows(corpus.ends, max_length)
-    targets = corpus.tokens[corpus.ends + 1]
+    ends = corpus.ends_of(np.arange(corpus.samples))
+    windows = corpus.windows(ends, max_length)
+    targets = corpus.tokens[ends + 1]
     assert [*zip(windows.tolist(), targets.tolist(), strict=True)] == expected
-
-
-def test_a_part_is_held_back_for_validation() -> None:
-    texts = ["abc" * 400]
-    vocabulary = make_vocabulary(texts, word_level=False, max_words=9, single_text=True)
-    corpus = Corpus.encode(texts, vocabulary, 5, word_level=False, single_text=True)
-    chosen, held = corpus.split(0.8, seed=1)
-    assert 0.7 < len(chosen) / len(corpus.ends) < 0.9
-    assert sorted([*chosen, *held]) == corpus.ends.tolist()
 
 
 # --- settings ------------------------------------------------------------------------------------
@@ -254,9 +246,10 @@ def test_line_ends_and_marks_of_windows_change_nothing(tmp_path: Path) -> None:
     assert tables[0] == tables[1]
 
 
-def test_a_large_table_of_tokens_stays_narrow() -> None:
-    text = "abc " * 1000
-    vocabulary = make_vocabulary([text], word_level=False, max_words=9, single_text=True)
+@pytest.mark.parametrize(("max_words", "bytes_a_token"), [(9, 1.1), (2, 5.1)])
+def test_a_large_corpus_stays_narrow(max_words: int, bytes_a_token: float) -> None:
+    text = "abc " * 10_000
+    vocabulary = make_vocabulary([text], word_level=False, max_words=max_words, single_text=True)
     corpus = Corpus.encode([text], vocabulary, 5, word_level=False, single_text=True)
-    assert corpus.tokens.dtype == np.uint8
-    assert corpus.ends.dtype == np.int32
+    held = sum(a.nbytes for a in vars(corpus).values() if isinstance(a, np.ndarray))
+    assert held <= bytes_a_token * len(text)

@@ -13,7 +13,7 @@ import pytest
 from convert.checkpoint import read_checkpoint
 from pi_runtime.backends.reference import window_probabilities
 from train import ModelSettings, TrainSettings, train
-from train.batches import Batches
+from train.batches import Samples
 from train.checkpoint import write_weights
 from train.corpus import Corpus, make_vocabulary
 from train.model import build_model, network_of, set_network
@@ -51,24 +51,44 @@ def test_weights_go_into_a_file_and_back(settings: ModelSettings, tmp_path: Path
         assert np.array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("single_text", [False, True])
 @pytest.mark.parametrize("max_words", [100, 3])
-def test_an_epoch_has_every_sample_once_and_the_next_another_order(max_words: int) -> None:
-    vocabulary = make_vocabulary(TEXTS, word_level=False, max_words=max_words, single_text=False)
-    corpus = Corpus.encode(TEXTS, vocabulary, 6, word_level=False, single_text=False)
-    ends = corpus.ends[: len(corpus.ends) // 8 * 8]
-    batches = Batches(corpus, ends, 6, 8)
+def test_an_epoch_has_every_sample_once_and_the_next_another_order(
+    max_words: int, single_text: bool
+) -> None:
+    texts = ["".join(TEXTS)] if single_text else TEXTS
+    vocabulary = make_vocabulary(
+        texts, word_level=False, max_words=max_words, single_text=single_text
+    )
+    corpus = Corpus.encode(texts, vocabulary, 6, word_level=False, single_text=single_text)
+    ends = corpus.ends_of(np.arange(corpus.samples))
+    every = np.column_stack([corpus.windows(ends, 6), corpus.tokens[ends + 1]]).tolist()
+    parts = Samples(corpus, 6, seed=3).split(0.8, batch_size=1)
+    assert parts[1] is not None
+    assert (parts[0].count, parts[1].count) == (round(0.8 * len(every)), round(0.2 * len(every)))
     orders = []
     for epoch in (0, 1, 0):
-        rows = [
-            (*window, target)
-            for windows, targets in batches.epoch(3, epoch).as_numpy_iterator()
-            for window, target in zip(windows.tolist(), targets.tolist(), strict=True)
-        ]
-        orders.append(rows)
-    expected = np.column_stack([corpus.windows(ends, 6), corpus.tokens[ends + 1]])
-    assert sorted(orders[0]) == sorted(map(tuple, expected.tolist()))
+        orders.append(
+            [
+                (*windows[0].tolist(), int(targets[0]))
+                for part in parts
+                for windows, targets in part.epoch(epoch).as_numpy_iterator()
+            ]
+        )
+    assert sorted(orders[0]) == sorted(map(tuple, every))
     assert orders[0] != orders[1]
     assert orders[0] == orders[2]
+    held = [set(order[parts[0].count :]) for order in orders]
+    assert held[0] == held[1], "the same are held back in every epoch"
+
+
+def test_what_does_not_fill_a_batch_waits_for_another_epoch() -> None:
+    vocabulary = make_vocabulary(TEXTS, word_level=False, max_words=9, single_text=False)
+    corpus = Corpus.encode(TEXTS, vocabulary, 6, word_level=False, single_text=False)
+    batches, held = Samples(corpus, 6, seed=3).split(1.0, batch_size=8)
+    assert held is None
+    sizes = [len(targets) for _, targets in batches.epoch(0).as_numpy_iterator()]
+    assert sizes == [8] * (corpus.samples // 8)
 
 
 def test_labels_help_and_are_not_in_the_network(tmp_path: Path) -> None:

@@ -132,20 +132,19 @@ class _Run:
         # Here, not above: they import TensorFlow, which takes seconds that an error should not.
         import keras
 
-        from train.batches import Batches
+        from train.batches import Samples
         from train.model import build_model
 
         self._name, self._folder = name, folder
         self._model_settings, self._settings = model, training
         self._vocabulary = vocabulary
         self._fingerprint = _fingerprint(corpus, model, training, vocabulary)
-        chosen, held = corpus.split(training.train_size, training.seed)
-        if not len(chosen):
+        samples = Samples(corpus, model.max_length, training.seed, labels)
+        self._batches, self._validation = samples.split(training.train_size, training.batch_size)
+        if not self._batches.count:
             raise TextError("no text is left to train on", "raise --train-size or give more text")
-        self._batches = Batches(corpus, chosen, model.max_length, training.batch_size, labels)
-        self._validation = None
-        if len(held) and training.validation:
-            self._validation = Batches(corpus, held, model.max_length, training.batch_size, labels)
+        if not training.validation:
+            self._validation = None
         keras.utils.set_random_seed(training.seed)
         self._model = build_model(
             len(vocabulary) + 1,
@@ -210,9 +209,9 @@ class _Run:
         model.optimizer.learning_rate = LEARNING_RATE * (1 - self.epoch / settings.num_epochs)
         validation = self._validation
         history = model.fit(
-            self._batches.epoch(settings.seed, self.epoch),
+            self._batches.epoch(self.epoch),
             steps_per_epoch=self._batches.count,
-            validation_data=validation.epoch(settings.seed, 0) if validation else None,
+            validation_data=validation.epoch(0) if validation else None,
             validation_steps=validation.count if validation else None,
             initial_epoch=self.epoch,
             epochs=self.epoch + 1,
@@ -288,7 +287,7 @@ class _Run:
 def _fingerprint(
     corpus: Corpus, model: ModelSettings, training: TrainSettings, vocabulary: dict[str, int]
 ) -> str:
-    digest = hashlib.sha256(corpus.tokens.tobytes())
-    digest.update(corpus.starts.tobytes())
+    digest = hashlib.sha256(corpus.tokens.data)
+    digest.update(corpus.starts.data)
     digest.update(repr((fingerprint(model, training), list(vocabulary))).encode())
     return digest.hexdigest()
