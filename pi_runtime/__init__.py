@@ -8,11 +8,10 @@ print(generator.generate(n=3, temperature=[0.5], seed=7))
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pi_runtime._version import __version__
 from pi_runtime.errors import BackendError, Error, ModelFileError, SpeechError, UsageError
 
+TYPE_CHECKING = False  # typing itself would cost a warm one-off a tenth of its start
 if TYPE_CHECKING:
     from pi_runtime.generator import TextGenerator
 

@@ -1,4 +1,4 @@
-# Sourced by demo and test: what both need of a fresh Debian machine.
+# Sourced by the other scripts: what they need of a fresh Debian machine.
 
 say() { printf '== %s\n' "$*" >&2; }
 
@@ -29,13 +29,17 @@ need_python() {
     die "no Python 3.11 to 3.13 – sudo apt install python3 python3-venv"
 }
 
-# make_venv FOLDER PYTHON PACKAGE…: a virtual environment with these packages, made once.
+# make_venv FOLDER PYTHON PACKAGE…: a virtual environment with these packages. Made once: as long as
+# neither they nor pyproject.toml change, nothing is fetched.
 make_venv() {
-    local folder=$1 python=$2
+    local folder=$1 python=$2 made
     shift 2
+    made="$* $(cksum <pyproject.toml)"
+    [ "$(cat "$folder/made" 2>/dev/null)" != "$made" ] || return 0
     [ -x "$folder/bin/python" ] || "$python" -m venv "$folder" ||
         die "no venv module – sudo apt install python3-venv"
     "$folder/bin/pip" install --quiet --disable-pip-version-check "$@"
+    echo "$made" >"$folder/made"
 }
 
 # apt_install PACKAGE…: where it may; else say what to type.

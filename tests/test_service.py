@@ -202,6 +202,7 @@ def test_two_callers_take_turns(service: Service) -> None:
 # --- hostile clients -----------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_50_clients_and_10000_requests(service: Service) -> None:
     """Each is answered once and in order; memory stays flat."""
     clients, requests = 50, 200
@@ -397,6 +398,7 @@ def test_work_that_hangs_is_told_no_sign_of_life(model: Path, tmp_path: Path) ->
         service.wait_told("WATCHDOG=1")
 
 
+@pytest.mark.long
 def test_a_minute_of_speaking_leaks_nothing(model: Path, tmp_path: Path) -> None:
     """30 minutes of it: python -m tests.soak."""
     with running(

@@ -753,6 +753,7 @@ KILLERS = st.lists(
 ).map(" ".join) | st.text(max_size=40)  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize(("name", "language"), VOICES[:3])
 def test_any_text_with_something_to_say_is_heard(

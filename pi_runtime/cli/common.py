@@ -11,14 +11,16 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import IO, NoReturn
 
 from pi_runtime._version import __version__
 from pi_runtime.errors import Error, UsageError
 
-DEFAULT_MODEL = Path("/var/lib/textgenrnn-pi/model.tflite")
+TYPE_CHECKING = False  # typing and pathlib would cost a warm one-off a fifth of its start
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import IO, NoReturn
+
+DEFAULT_MODEL = "/var/lib/textgenrnn-pi/model.tflite"
 
 
 class Parser(argparse.ArgumentParser):
@@ -143,13 +145,13 @@ def emit(text: str, file: IO[str] | None = None) -> None:
     out.flush()
 
 
-def model_path(argument: str | None) -> Path:
+def model_path(argument: str | None) -> str:
     """Return the model a command works on: the argument, `$RNN_MODEL`, or the Pi's own."""
     if argument:
-        return Path(argument)
+        return argument
     if environment := os.environ.get("RNN_MODEL"):
-        return Path(environment)
-    if DEFAULT_MODEL.exists():
+        return environment
+    if os.path.exists(DEFAULT_MODEL):  # noqa: PTH110
         return DEFAULT_MODEL
     raise UsageError("no model named", f"give MODEL, set RNN_MODEL, or put one at {DEFAULT_MODEL}")
 

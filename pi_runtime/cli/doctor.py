@@ -76,9 +76,9 @@ def _examine(argv: list[str]) -> int:
 
 def _model(argument: str | None) -> str:
     try:
-        return str(common.model_path(argument))
+        return common.model_path(argument)
     except UsageError:
-        return str(common.DEFAULT_MODEL)
+        return common.DEFAULT_MODEL
 
 
 def _in_a_child(name: str, model: str) -> Finding:

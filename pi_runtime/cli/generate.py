@@ -7,13 +7,16 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from typing import NoReturn, Protocol
 
 from pi_runtime.cli import common, options
 from pi_runtime.errors import UsageError
 from pi_runtime.service.client import ask, service_is_open
 from pi_runtime.service.limits import TEXTS, TOKENS
+
+TYPE_CHECKING = False  # see pi_runtime.cli.common
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import NoReturn
 
 SAMPLE_TEMPERATURES = (0.2, 0.5, 1.0)
 
@@ -91,19 +94,6 @@ def _compose(args: argparse.Namespace) -> int:
     return 0
 
 
-class _Source(Protocol):
-    """Where texts come from."""
-
-    seed: int
-    backend: str
-
-    def pieces(self, args: argparse.Namespace) -> Iterable[str]:
-        """Return the only text, as it comes."""
-
-    def texts(self, args: argparse.Namespace, temperature: list[float]) -> Iterable[str]:
-        """Return the texts at a temperature."""
-
-
 class _Model:
     """A model in this process."""
 
@@ -121,16 +111,18 @@ class _Model:
         self.backend = self.generator.backend.name
 
     def pieces(self, args: argparse.Namespace) -> Iterable[str]:
+        """Return the only text, as it comes."""
         return self.generator.stream(args.prefix, args.temperature, args.max_gen_length, self.seed)
 
     def texts(self, args: argparse.Namespace, temperature: list[float]) -> Iterable[str]:
+        """Return the texts at a temperature."""
         return self.generator.texts(
             args.n, args.prefix, temperature, args.max_gen_length, self.seed
         )
 
 
 class _Service:
-    """The service's model, warm."""
+    """The service's model, warm; otherwise as `_Model`."""
 
     backend = "by the service"
 
@@ -157,7 +149,7 @@ class _Service:
         return texts
 
 
-def _service_for(args: argparse.Namespace) -> _Source | None:
+def _service_for(args: argparse.Namespace) -> _Service | None:
     """Return the service, where it is up and would make just what is asked for."""
     elsewhere = args.local or common.model_is_named(args.model)
     special = args.backend != "auto" or args.threads != 1
@@ -187,7 +179,7 @@ class _Clock:
 
 
 def _lines(
-    source: _Source,
+    source: _Model | _Service,
     args: argparse.Namespace,
     runs: list[list[float]],
     clock: _Clock,

@@ -91,7 +91,7 @@ def read_settings(argv: list[str]) -> argparse.Namespace:
         settings = parser.parse_args([*_options_in(settings.settings), *argv])
     if settings.raw or settings.wav:
         raise UsageError("a service plays to a sound device", "leave --wav and --raw out")
-    settings.model = str(common.model_path(settings.model))
+    settings.model = common.model_path(settings.model)
     return settings
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
 
 from pi_runtime.errors import Error, UsageError
 
+TYPE_CHECKING = False  # see pi_runtime.cli.common
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from socket import socket
+    from typing import Any
 
 CONTROL = "/run/rnn-speak/control"
 """Where the service listens; $RNN_SOCKET names another place."""
