@@ -22,6 +22,8 @@ def test_the_demo_speaks_and_needs_no_network_the_second_time() -> None:
     without_network = ["unshare", "--net"] if os.getuid() == 0 else ["unshare", "-r", "--net"]
     assert len(MODELS) == 2
     for before in ([], without_network):
+        if subprocess.run([*before, "true"], capture_output=True).returncode:
+            pytest.skip("no network namespace can be made here, to do without a network in")
         for name in MODELS:
             (ROOT / "demo-out" / f"{name}.wav").unlink(missing_ok=True)
         done = subprocess.run(
