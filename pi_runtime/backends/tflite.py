@@ -235,7 +235,7 @@ class TfliteWholeWindow:
         self._windows[:-1] = self._windows[1:]
         self._windows[-1] = tokens
         streams = len(tokens)
-        size = min(GROUP, streams)
+        size = 1 if streams == 1 else GROUP
         window = self._window(size)
         # The last group may have idle places; they read padding and nobody looks.
         idle = -streams % size
