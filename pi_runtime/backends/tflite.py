@@ -241,7 +241,7 @@ class TfliteWholeWindow:
         idle = -streams % size
         padded = np.pad(self._windows, ((0, 0), (0, idle))) if idle else self._windows
         parts = [window(padded[:, at : at + size]) for at in range(0, streams, size)]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)[:streams]
+        return (parts[0] if len(parts) == 1 else np.concatenate(parts))[:streams]
 
 
 class _Window:
