@@ -79,7 +79,8 @@ def build_model(
 
 def _optimizer(name: str) -> keras.optimizers.Optimizer:
     if name == "rmsprop":
-        return keras.optimizers.RMSprop(LEARNING_RATE, rho=0.99)
+        # Keras 2 added 1e-7 to the root of the mean square; Keras 3 adds what it is given under it.
+        return keras.optimizers.RMSprop(LEARNING_RATE, rho=0.99, epsilon=1e-14)
     return keras.optimizers.Adam(LEARNING_RATE)
 
 
