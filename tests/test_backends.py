@@ -10,16 +10,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pi_runtime.backends import Backend
+from pi_runtime.backends import Backend, load_backend
 from pi_runtime.backends.numpy import numpy_backend
 from pi_runtime.backends.reference import ReferenceBackend, float32_tolerance
 from pi_runtime.backends.tflite import installed_runtime, tflite_backend
-from pi_runtime.model_file import ModelFile
+from pi_runtime.errors import BackendError
+from pi_runtime.model_file import ModelFile, pack_model
 from pi_runtime.network import Network
 from pi_runtime.selfcheck import deviations, passes
 from tests.architectures import ARCHITECTURES, Architecture, allowed, converting
-from tests.checkpoints import config_of, small_network, small_vocab, write_sidecars, write_weights
+from tests.checkpoints import (
+    config_of,
+    packed_model,
+    small_network,
+    small_vocab,
+    write_sidecars,
+    write_weights,
+)
 from tests.conftest import needs_tensorflow
+from tests.test_model_file import members
 
 LENGTH = 7
 
@@ -164,8 +173,6 @@ def test_a_reset_leaves_no_trace(make: Make) -> None:
 
 
 def test_golden_windows_pass_and_wrong_weights_do_not(tmp_path: Path) -> None:
-    from tests.checkpoints import packed_model
-
     path = tmp_path / "m.tflite"
     path.write_bytes(packed_model(small_network()))
     golden = ModelFile(path).golden()
@@ -176,3 +183,32 @@ def test_golden_windows_pass_and_wrong_weights_do_not(tmp_path: Path) -> None:
     broken.output_bias[0] = np.nan
     assert deviations(numpy_backend(broken, 8), golden) == [np.inf] * 3
     assert not passes(numpy_backend(broken, 8), golden)
+
+
+def test_a_backend_that_computes_wrong_numbers_gives_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pi_runtime import backends
+
+    path = tmp_path / "m.tflite"
+    path.write_bytes(packed_model(small_network()))
+    assert load_backend(ModelFile(path), "numpy", proved=True)[0].name == "numpy"
+    flatbuffer, contents = members(path.read_bytes())
+    contents["golden.json"]["probabilities"][0][0] += 0.5
+    wrong = tmp_path / "wrong.tflite"
+    wrong.write_bytes(pack_model(flatbuffer, contents))
+    with pytest.raises(BackendError, match="numpy computes wrong numbers"):
+        load_backend(ModelFile(wrong), proved=True)
+    if not installed_runtime():
+        return
+    from pi_runtime.backends import tflite
+
+    # As on a board whose interpreter rounds too coarsely.
+    monkeypatch.setattr(tflite, "tflite_backend", lambda *_: numpy_backend(small_network(9), 8))
+    backend, note = load_backend(ModelFile(path), proved=True)
+    assert passes(backend, ModelFile(path).golden())
+    assert "computes wrong numbers" in note
+    monkeypatch.setattr(backends, "NARROW", True)
+    backend, note = load_backend(ModelFile(path))
+    assert passes(backend, ModelFile(path).golden())
+    assert note == ""
