@@ -49,6 +49,15 @@ class Clock(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         found.append((float(logs["loss"]), time.time() - self.begun))
 found = []
+# Keras 2 on TensorFlow 1 may update a layer while the gradients of those below are still computed
+# from it: about every other process trains on wrong ones. Here updates wait for all gradients.
+import tensorflow as tf
+get_gradients = keras.optimizers.Optimizer.get_gradients
+def all_gradients(self, loss, params):
+    found = [tf.convert_to_tensor(g) for g in get_gradients(self, loss, params)]
+    with tf.control_dependencies(found):
+        return [tf.identity(g) for g in found]
+keras.optimizers.Optimizer.get_gradients = all_gradients
 fit = keras.models.Model.fit_generator
 def watched(self, *args, callbacks=(), **kwargs):
     return fit(self, *args, callbacks=[*callbacks, Clock()], **kwargs)

@@ -36,6 +36,21 @@ def test_the_keras_model_computes_what_the_reference_does(settings: ModelSetting
     assert np.abs(model.predict(windows, verbose=0) - expected).max() < 1e-5
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_the_first_step_is_as_long_as_it_should_be(optimizer: str) -> None:
+    """Adam's is the learning rate, RMSprop's that over √(1 - ρ): for the commonest token too."""
+    model = build_model(12, MODELS[0], optimizer=optimizer)
+    before = [np.array(variable) for variable in model.trainable_variables]
+    windows = np.random.default_rng(1).integers(0, 3, (32, 5)).astype(np.int32)
+    model.train_on_batch(windows, np.full(32, 2, np.int32))
+    longest = {"adam": 4e-3, "rmsprop": 4e-2}[optimizer]
+    for variable, old in zip(model.trainable_variables, before, strict=True):
+        step = np.abs(np.array(variable) - old).max()
+        assert 0.5 * longest < step < 1.001 * longest, variable.path
+    unseen = np.array(model.get_layer("embedding").embeddings)[3:]
+    assert np.array_equal(unseen, before[0][3:])
+
+
 @pytest.mark.parametrize("settings", MODELS)
 def test_weights_go_into_a_file_and_back(settings: ModelSettings, tmp_path: Path) -> None:
     model = build_model(12, settings)
