@@ -1,12 +1,14 @@
 """Hold rnn-train against textgenrnn 1.4.1 itself, in a Python 3.7 with TensorFlow 1.15.
 
     python -m tests.against_textgenrnn --python PYTHON3.7 texts TEXT.txt
+    python -m tests.against_textgenrnn --python PYTHON3.7 steps TEXT.txt
     python -m tests.against_textgenrnn --python PYTHON3.7 loss TEXT.txt [--runs 3] [--epochs 10]
     python -m tests.against_textgenrnn --python PYTHON3.7 speed TEXT.txt
 
 `texts`: textgenrnn loads the files that rnn-train wrote and generates from them what rnn-generate
-does from the converted model, seed for seed. `loss`: both train from scratch on the same text, with
-the same optimizer; the mean losses of the last epoch. `speed`: samples a second, in turns.
+does from the converted model, seed for seed. `steps`: from the same weights and batches, both take
+the same steps. `loss`: both train from scratch on the same text, with the same optimizer; the mean
+losses of the last epoch. `speed`: samples a second, in turns.
 
 `scripts/benchmark` makes such a Python in .venv-bench/textgenrnn.
 """
@@ -38,17 +40,8 @@ for seed in range(int(sys.argv[2])):
                             max_gen_length=120)
 json.dump(texts, open(sys.argv[3], "w"))
 """
-TRAIN = """
-import json, sys, time
+WAIT = """
 import keras
-from textgenrnn import textgenrnn
-text, out, epochs, settings = sys.argv[1], sys.argv[2], int(sys.argv[3]), json.loads(sys.argv[4])
-class Clock(keras.callbacks.Callback):
-    def on_epoch_begin(self, epoch, logs=None):
-        self.begun = time.time()
-    def on_epoch_end(self, epoch, logs=None):
-        found.append((float(logs["loss"]), time.time() - self.begun))
-found = []
 # Keras 2 on TensorFlow 1 may update a layer while the gradients of those below are still computed
 # from it: about every other process trains on wrong ones. Here updates wait for all gradients.
 import tensorflow as tf
@@ -58,6 +51,19 @@ def all_gradients(self, loss, params):
     with tf.control_dependencies(found):
         return [tf.identity(g) for g in found]
 keras.optimizers.Optimizer.get_gradients = all_gradients
+"""
+TRAIN = (
+    WAIT
+    + """
+import json, sys, time
+from textgenrnn import textgenrnn
+text, out, epochs, settings = sys.argv[1], sys.argv[2], int(sys.argv[3]), json.loads(sys.argv[4])
+class Clock(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.begun = time.time()
+    def on_epoch_end(self, epoch, logs=None):
+        found.append((float(logs["loss"]), time.time() - self.begun))
+found = []
 fit = keras.models.Model.fit_generator
 def watched(self, *args, callbacks=(), **kwargs):
     return fit(self, *args, callbacks=[*callbacks, Clock()], **kwargs)
@@ -66,6 +72,49 @@ t = textgenrnn(name=out)
 t.train_from_largetext_file(text, num_epochs=epochs, gen_epochs=0, verbose=0, **settings)
 json.dump(found, open(out, "w"))
 """
+)
+OUR_STEPS = """
+import json, sys
+from pathlib import Path
+import keras, numpy as np
+from train.checkpoint import write_sidecars, write_weights
+from train.corpus import Corpus, make_vocabulary
+from train.model import build_model, network_of
+from train.settings import ModelSettings
+text, folder = Path(sys.argv[1]).read_text("utf-8"), Path(sys.argv[2])
+settings = ModelSettings(**json.loads(sys.argv[3]))
+vocabulary = make_vocabulary([text], word_level=settings.word_level,
+                             max_words=settings.max_words, single_text=True)
+corpus = Corpus.encode([text], vocabulary, settings.max_length,
+                       word_level=settings.word_level, single_text=True)
+keras.utils.set_random_seed(1)
+model = build_model(len(vocabulary) + 1, settings, optimizer="rmsprop")
+write_weights(folder / "same_weights.hdf5", network_of(model))
+write_sidecars(folder, "same", vocabulary, settings, single=True)
+ends = [corpus.ends_of(np.random.RandomState(n).randint(0, corpus.samples, 128)) for n in range(6)]
+windows = [corpus.windows(e, settings.max_length) for e in ends]
+targets = [corpus.tokens[e + 1].astype(np.int32) for e in ends]
+np.savez(folder / "batches.npz", windows=windows, targets=targets)
+losses = []
+for x, y in zip(windows, targets):
+    model.reset_metrics()
+    losses.append(float(model.train_on_batch(x, y)))
+(folder / "ours.json").write_text(json.dumps(losses))
+"""
+THEIR_STEPS = (
+    WAIT
+    + """
+import json, sys
+import numpy as np
+from textgenrnn import textgenrnn
+same = sys.argv[1] + "/same_"
+t = textgenrnn(*(same + part for part in ("weights.hdf5", "vocab.json", "config.json")))
+batches = np.load(sys.argv[1] + "/batches.npz")
+losses = [float(t.model.train_on_batch(x, np.eye(t.num_classes)[y]))
+          for x, y in zip(batches["windows"], batches["targets"])]
+json.dump(losses, open(sys.argv[1] + "/theirs.json", "w"))
+"""
+)
 NETWORKS: dict[str, dict[str, object]] = {
     "2×128": {"rnn_size": 128},
     "2×64 bidirectional": {"rnn_size": 64, "rnn_bidirectional": True},
@@ -136,6 +185,24 @@ def compare_texts(python: str, text: Path, seeds: int = 5) -> bool:
     return same == seeds * len(NETWORKS)
 
 
+def compare_steps(python: str, text: Path) -> bool:
+    good = True
+    for title, settings in NETWORKS.items():
+        with tempfile.TemporaryDirectory() as name:
+            argv = [str(text), name, json.dumps(settings)]
+            subprocess.run([sys.executable, "-c", OUR_STEPS, *argv], check=True,
+                           stderr=subprocess.DEVNULL)  # fmt: skip
+            run_textgenrnn(python, THEIR_STEPS, name)
+            ours, theirs = (
+                json.loads((Path(name) / f"{who}.json").read_text()) for who in ("ours", "theirs")
+            )
+        print(f"{title:<20} ours {[f'{loss:.4f}' for loss in ours]}")
+        print(f"{'':<20} them {[f'{loss:.4f}' for loss in theirs]}", flush=True)
+        # The second loss shows the first step. Steps of 0.04 a weight amplify rounding after that.
+        good &= all(abs(a - b) < 1e-3 * b for a, b in zip(ours[:2], theirs[:2], strict=True))
+    return good
+
+
 def compare_loss(python: str, text: Path, runs: int, epochs: int) -> bool:
     good = True
     for title, settings in NETWORKS.items():
@@ -177,7 +244,7 @@ def compare_speed(python: str, text: Path, turns: int = 3) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--python", required=True, help="one with textgenrnn 1.4.1")
-    parser.add_argument("what", choices=("texts", "loss", "speed"))
+    parser.add_argument("what", choices=("texts", "steps", "loss", "speed"))
     parser.add_argument("text", type=Path)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=10)
@@ -185,6 +252,8 @@ def main() -> int:
     text = args.text.resolve()
     if args.what == "texts":
         return not compare_texts(args.python, text)
+    if args.what == "steps":
+        return not compare_steps(args.python, text)
     if args.what == "loss":
         return not compare_loss(args.python, text, args.runs, args.epochs)
     return not compare_speed(args.python, text)
