@@ -43,7 +43,6 @@ class Service:
             **os.environ,
             "NOTIFY_SOCKET": str(folder / "manager"),
             "WATCHDOG_USEC": "400000",
-            "MALLOC_ARENA_MAX": "2",  # as the unit sets it
             "ALSA_CONFIG_PATH": str(alsa),
             **environment,
         }
