@@ -81,7 +81,7 @@ class Corpus:
         """
         kind = np.min_scalar_type(len(vocabulary))
         mark = [] if single_text else [vocabulary.get(START, 0)]
-        encode = _word_encoder(vocabulary) if word_level else _character_encoder(vocabulary, kind)
+        encode = (_word_encoder if word_level else _character_encoder)(vocabulary, kind)
         pieces: list[npt.NDArray[Any]] = [np.zeros(0, kind)]
         sizes = []
         for text in texts:
@@ -152,6 +152,5 @@ def _character_encoder(vocabulary: dict[str, int], kind: np.dtype[Any]) -> Encod
     return encode
 
 
-def _word_encoder(vocabulary: dict[str, int]) -> Encoder:
-    kind = np.min_scalar_type(len(vocabulary))
+def _word_encoder(vocabulary: dict[str, int], kind: np.dtype[Any]) -> Encoder:
     return lambda text: iter([np.array([vocabulary.get(w, 0) for w in words_of(text)], kind)])
