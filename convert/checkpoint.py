@@ -26,7 +26,7 @@ import h5py
 import numpy as np
 
 from convert.errors import CheckpointError
-from pi_runtime.network import FloatArray, Lstm, Network
+from pi_runtime.model.network import FloatArray, Lstm, Network
 
 MAX_ARRAY_BYTES = 1 << 30
 MAX_INFLATION = 1000

@@ -16,9 +16,9 @@ from convert.sidecars import Sidecars, find_sidecars
 from convert.verify import Parity, check_parity, golden_windows, record
 from pi_runtime import __version__
 from pi_runtime.files import replacing
-from pi_runtime.model_file import Golden, ModelFile, pack_model
-from pi_runtime.network import Network
-from pi_runtime.vocabulary import Vocabulary
+from pi_runtime.model.file import Golden, ModelFile, pack_model
+from pi_runtime.model.network import Network
+from pi_runtime.model.vocabulary import Vocabulary
 
 # What loads which files. int8 ones hold FULLY_CONNECTED in version 12, which tflite-runtime's last
 # release refuses; NumPy reads them everywhere.

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from pi_runtime.network import EPSILON, FloatArray, Lstm, Network
+from pi_runtime.model.network import EPSILON, FloatArray, Lstm, Network
 
 Tensor = Any
 """A tf.Tensor; TensorFlow has no types."""

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from convert.errors import SidecarError
-from pi_runtime.model_file import Config
-from pi_runtime.network import Network
-from pi_runtime.vocabulary import START
+from pi_runtime.model.file import Config
+from pi_runtime.model.network import Network
+from pi_runtime.model.vocabulary import START
 
 STOCK_CLASSES = 465
 DEFAULT_MAX_LENGTH = 40

@@ -21,15 +21,15 @@ from convert.errors import ParityError
 from pi_runtime.backends import Backend
 from pi_runtime.backends.numpy import numpy_backend
 from pi_runtime.backends.reference import CHAOTIC, float32_tolerance
+from pi_runtime.backends.selfcheck import deviations
 from pi_runtime.backends.tflite import installed_runtime, tflite_backend
-from pi_runtime.draft import Draft
 from pi_runtime.errors import BackendError
-from pi_runtime.generator import SCHEDULE, TextGenerator
-from pi_runtime.model_file import Config, Golden, ModelFile
-from pi_runtime.network import Network
-from pi_runtime.sampling import random_stream, sample, temperature_at
-from pi_runtime.selfcheck import deviations
-from pi_runtime.vocabulary import START, Vocabulary
+from pi_runtime.generation.generator import SCHEDULE, TextGenerator
+from pi_runtime.generation.sampling import random_stream, sample, temperature_at
+from pi_runtime.generation.sequence import Draft
+from pi_runtime.model.file import Config, Golden, ModelFile
+from pi_runtime.model.network import Network
+from pi_runtime.model.vocabulary import START, Vocabulary
 
 TEXTS, TOKENS = 4, 100
 """How much text a quantized model is compared over."""

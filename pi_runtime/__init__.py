@@ -13,7 +13,7 @@ from pi_runtime.errors import BackendError, Error, ModelFileError, SpeechError, 
 
 TYPE_CHECKING = False  # typing itself would cost a warm one-off a tenth of its start
 if TYPE_CHECKING:
-    from pi_runtime.generator import TextGenerator
+    from pi_runtime.generation.generator import TextGenerator
 
 __all__ = [
     "BackendError",
@@ -29,7 +29,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     # NumPy costs a Pi a good second to import; commands that only talk to the service do without.
     if name == "TextGenerator":
-        from pi_runtime.generator import TextGenerator
+        from pi_runtime.generation.generator import TextGenerator
 
         return TextGenerator
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

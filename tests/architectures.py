@@ -21,7 +21,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from pi_runtime.backends.reference import CHAOTIC, float32_tolerance, window_probabilities
-from pi_runtime.network import FloatArray, Network
+from pi_runtime.model.network import FloatArray, Network
 from tests.checkpoints import packed_model, small_network
 
 CLASSES = 20

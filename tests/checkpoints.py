@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from pi_runtime.backends.reference import float32_tolerance
-from pi_runtime.model_file import Config, pack_model
-from pi_runtime.network import FloatArray, Lstm, Network
+from pi_runtime.model.file import Config, pack_model
+from pi_runtime.model.network import FloatArray, Lstm, Network
 
 CHARACTERS = "eatonisrhldu,. \nабвгд"
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from pi_runtime.backends import Backend, load_backend
 from pi_runtime.backends.numpy import numpy_backend
 from pi_runtime.backends.reference import ReferenceBackend, float32_tolerance
+from pi_runtime.backends.selfcheck import deviations, passes
 from pi_runtime.backends.tflite import installed_runtime, tflite_backend
 from pi_runtime.errors import BackendError
-from pi_runtime.model_file import ModelFile, pack_model
-from pi_runtime.network import Network
-from pi_runtime.selfcheck import deviations, passes
+from pi_runtime.model.file import ModelFile, pack_model
+from pi_runtime.model.network import Network
 from tests.architectures import ARCHITECTURES, Architecture, allowed, converting
 from tests.checkpoints import (
     config_of,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pi_runtime.model_file import pack_model
+from pi_runtime.model.file import pack_model
 from tests.checkpoints import config_of, small_network, small_vocab, write_sidecars, write_weights
 from tests.conftest import needs_tensorflow
 from tests.service import wait_for

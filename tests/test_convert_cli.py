@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pi_runtime.backends.numpy import numpy_backend
-from pi_runtime.model_file import ModelFile, pack_model
-from pi_runtime.selfcheck import passes
+from pi_runtime.backends.selfcheck import passes
+from pi_runtime.model.file import ModelFile, pack_model
 from tests.checkpoints import config_of, small_network, small_vocab, write_sidecars, write_weights
 from tests.conftest import needs_tensorflow, run_command
 from tests.service import wait_for

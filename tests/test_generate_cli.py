@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pi_runtime import TextGenerator
-from pi_runtime.composer import Composer
+from pi_runtime.generation.interactive import Composer
 from tests.checkpoints import packed_model, small_network, small_vocab
 from tests.conftest import run_command
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from pi_runtime import TextGenerator, UsageError
 from pi_runtime.backends.reference import ReferenceBackend
-from pi_runtime.composer import Composer
-from pi_runtime.model_file import ModelFile
-from pi_runtime.sampling import random_stream, sample
-from pi_runtime.vocabulary import Vocabulary
+from pi_runtime.generation.interactive import Composer
+from pi_runtime.generation.sampling import random_stream, sample
+from pi_runtime.model.file import ModelFile
+from pi_runtime.model.vocabulary import Vocabulary
 from tests.checkpoints import config_of, packed_model, small_network, small_vocab
 
 NETWORK = small_network(classes=20)

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pi_runtime.errors import ModelFileError
-from pi_runtime.model_file import MEMBERS, ModelFile
+from pi_runtime.model.file import MEMBERS, ModelFile
 from tests.checkpoints import packed_model, small_network, small_vocab
 
 NETWORK = small_network()

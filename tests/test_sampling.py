@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pi_runtime.sampling import random_stream, sample, temperature_at
+from pi_runtime.generation.sampling import random_stream, sample, temperature_at
 
 
 def textgenrnn_sample(preds: np.ndarray, temperature: float) -> int:

@@ -25,12 +25,12 @@ from pi_runtime.speech.child import Child
 from pi_runtime.speech.engines import ENGINES, Engine, Wishes, open_engine
 from pi_runtime.speech.engines.silent import Silent
 from pi_runtime.speech.language import language_of
+from pi_runtime.speech.normalise import ANY, ENGLISH, RUSSIAN, Alphabet, sanitise
 from pi_runtime.speech.pcm import Pcm, wav_header
 from pi_runtime.speech.pipeline import speak
-from pi_runtime.speech.player import Aplay, WavFile
 from pi_runtime.speech.resident import Resident
-from pi_runtime.speech.sanitise import ANY, ENGLISH, RUSSIAN, Alphabet, sanitise
 from pi_runtime.speech.sentences import split_sentences
+from pi_runtime.speech.sinks import Aplay, WavFile
 from pi_runtime.speech.speaker import Speaker
 from tests.conftest import entries, run_command, weights_of
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pi_runtime.vocabulary import Vocabulary, WordJoiner, clean_up
+from pi_runtime.model.vocabulary import Vocabulary, WordJoiner, clean_up
 
 
 def vocabulary(*tokens: str, word_level: bool = False) -> Vocabulary:

@@ -14,8 +14,8 @@ import pytest
 from pi_runtime.backends import load_backend
 from pi_runtime.backends.reference import window_probabilities
 from pi_runtime.errors import BackendError
-from pi_runtime.generator import TextGenerator
-from pi_runtime.model_file import ModelFile
+from pi_runtime.generation.generator import TextGenerator
+from pi_runtime.model.file import ModelFile
 from tests.conftest import SHARED, entries, weights_of
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pi_runtime.files import replacing
-from pi_runtime.network import Network
+from pi_runtime.model.network import Network
 from train.errors import TrainingError
 from train.model import keras_arrays
 from train.settings import ModelSettings

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pi_runtime.vocabulary import START, space_punctuation
+from pi_runtime.model.vocabulary import START, space_punctuation
 from train.errors import TextError
 
 CODE_POINTS = 0x110000

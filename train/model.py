@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pi_runtime.network import EPSILON, FloatArray, Lstm, Network
+from pi_runtime.model.network import EPSILON, FloatArray, Lstm, Network
 from train.settings import ModelSettings
 
 LEARNING_RATE = 4e-3

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pi_runtime.errors import UsageError
-from pi_runtime.generator import TextGenerator
-from pi_runtime.model_file import Config
-from pi_runtime.network import Network
-from pi_runtime.vocabulary import START, Vocabulary
+from pi_runtime.generation.generator import TextGenerator
+from pi_runtime.model.file import Config
+from pi_runtime.model.network import Network
+from pi_runtime.model.vocabulary import START, Vocabulary
 from train.corpus import Corpus, make_vocabulary
 from train.errors import TextError, TrainingError
 from train.settings import ModelSettings, TrainSettings, fingerprint

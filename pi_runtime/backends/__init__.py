@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pi_runtime.errors import BackendError
-from pi_runtime.model_file import ModelFile
+from pi_runtime.model.file import ModelFile
 
 NARROW = sys.maxsize < 2**32
 """Whether this is a 32-bit process."""
@@ -82,7 +82,7 @@ def load_backend(
 
 
 def _prove(backend: Backend, model: ModelFile) -> None:
-    from pi_runtime.selfcheck import passes
+    from pi_runtime.backends.selfcheck import passes
 
     if not passes(backend, model.golden()):
         raise BackendError(

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pi_runtime.backends import Backend
 from pi_runtime.backends.in_flight import NO_LOGIT, Flight, Float32, InFlight
-from pi_runtime.network import EPSILON, FloatArray, Lstm, Network
+from pi_runtime.model.network import EPSILON, FloatArray, Lstm, Network
 
 HALF = np.float32(0.5)
 

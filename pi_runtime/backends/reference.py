@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pi_runtime.network import EPSILON, FloatArray, Lstm, Network
+from pi_runtime.model.network import EPSILON, FloatArray, Lstm, Network
 
 CHAOTIC = 1e-3
 """A tolerance above this means that rounding alone may change the network's texts."""

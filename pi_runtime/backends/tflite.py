@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pi_runtime.backends import Backend
 from pi_runtime.backends.in_flight import GROUP, NO_LOGIT, Flight, Float32, InFlight
 from pi_runtime.errors import BackendError
-from pi_runtime.model_file import ModelFile
+from pi_runtime.model.file import ModelFile
 
 RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 

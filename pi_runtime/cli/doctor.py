@@ -127,7 +127,7 @@ def _interpreter(_: str) -> Finding:
 
 
 def _model_runs(model: str) -> Finding:
-    from pi_runtime.service.writer import open_model
+    from pi_runtime.service.worker import open_model
 
     generator = open_model(Path(model), "auto", 1)
     begun = time.perf_counter()
@@ -153,7 +153,7 @@ def _engines(_: str) -> Finding:
 
 def _voice(model: str) -> Finding:
     from pi_runtime.errors import ModelFileError
-    from pi_runtime.model_file import ModelFile
+    from pi_runtime.model.file import ModelFile
     from pi_runtime.speech.engines import Wishes, open_engine
     from pi_runtime.speech.language import language_of
 

@@ -100,7 +100,7 @@ class _Model:
     def __init__(self, args: argparse.Namespace) -> None:
         path = common.model_path(args.model)
         # Here, not above: --help, a mistyped option and the service's answer need no NumPy.
-        from pi_runtime.generator import TextGenerator, random_seed
+        from pi_runtime.generation.generator import TextGenerator, random_seed
 
         self.generator = TextGenerator.load(path, args.backend, args.threads)
         if self.generator.fallback:

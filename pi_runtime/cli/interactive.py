@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from pi_runtime.cli import common
-from pi_runtime.composer import Composer
-from pi_runtime.generator import TextGenerator
-from pi_runtime.vocabulary import START
+from pi_runtime.generation.generator import TextGenerator
+from pi_runtime.generation.interactive import Composer
+from pi_runtime.model.vocabulary import START
 
 CONTROLS = "a number: that one   o: words of your own   x: take one back   s: stop"
 

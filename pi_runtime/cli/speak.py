@@ -149,7 +149,7 @@ def _check_spoken(sentences: int) -> None:
 
 def _lists(args: argparse.Namespace) -> Iterator[str]:
     from pi_runtime.speech.engines import ENGINES
-    from pi_runtime.speech.player import list_devices
+    from pi_runtime.speech.sinks import list_devices
 
     if args.list_engines:
         for name, engine in ENGINES.items():
@@ -175,7 +175,7 @@ def _given(text: str) -> str:
 
 def _generated(args: argparse.Namespace) -> tuple[Iterator[Iterator[str]], Iterable[str]]:
     """Return the texts, each in pieces, and the model's vocabulary."""
-    from pi_runtime.generator import TextGenerator, random_seed
+    from pi_runtime.generation.generator import TextGenerator, random_seed
 
     generator = TextGenerator.load(common.model_path(args.model), args.backend, args.threads)
     if generator.fallback:

@@ -115,7 +115,7 @@ def _serve(argv: list[str]) -> int:
     _log()
     settings = read_settings(argv)
     from pi_runtime.service.daemon import Daemon, open_listener
-    from pi_runtime.service.notify import passed_socket
+    from pi_runtime.service.systemd import passed_socket
 
     listener = passed_socket()
     if not listener and settings.socket:

@@ -14,7 +14,7 @@ from pi_runtime.cli import options
 from pi_runtime.errors import UsageError
 
 if TYPE_CHECKING:
-    from pi_runtime.speech.player import Sink
+    from pi_runtime.speech.sinks import Sink
     from pi_runtime.speech.speaker import Speaker
 
 COMMON_TOKENS = 40
@@ -132,7 +132,7 @@ def open_sink(args: argparse.Namespace) -> Sink:
     Raises:
         SpeechError: aplay is missing.
     """
-    from pi_runtime.speech.player import Aplay, RawOutput, WavFile
+    from pi_runtime.speech.sinks import Aplay, RawOutput, WavFile
 
     if args.wav:
         return WavFile(args.wav, args.sample_rate)

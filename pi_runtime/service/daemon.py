@@ -19,13 +19,13 @@ from typing import Any
 
 from pi_runtime.cli import speech_options
 from pi_runtime.errors import Error, UsageError
-from pi_runtime.sampling import random_seed
-from pi_runtime.service.notify import Manager
+from pi_runtime.generation.sampling import random_seed
+from pi_runtime.service.heartbeat import Pulse
+from pi_runtime.service.playback import Spoken, Utterance
 from pi_runtime.service.protocol import Request
-from pi_runtime.service.pulse import Pulse
 from pi_runtime.service.server import Client, Server
-from pi_runtime.service.voice import Spoken, Utterance
-from pi_runtime.service.writer import Defaults, Text, Writer, open_model
+from pi_runtime.service.systemd import Manager
+from pi_runtime.service.worker import Defaults, Text, Writer, open_model
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 """Seconds until a text that could not be spoken is tried again; doubled each time."""

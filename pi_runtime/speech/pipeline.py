@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.pcm import Pcm
-from pi_runtime.speech.player import Sink
+from pi_runtime.speech.sinks import Sink
 from pi_runtime.speech.speaker import Speaker
 
 AHEAD = 2

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.engines import Engine
+from pi_runtime.speech.normalise import sanitise
 from pi_runtime.speech.pcm import Pcm
-from pi_runtime.speech.sanitise import sanitise
 
 PATIENCE = 3
 """Failures in a row after which an engine gives way to the next."""

@@ -17,8 +17,8 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from pi_runtime.model_file import ModelFile  # noqa: E402
-from pi_runtime.network import Lstm, Network  # noqa: E402
+from pi_runtime.model.file import ModelFile  # noqa: E402
+from pi_runtime.model.network import Lstm, Network  # noqa: E402
 from tests.checkpoints import (  # noqa: E402
     config_of,
     small_network,

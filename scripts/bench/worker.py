@@ -29,8 +29,8 @@ def _ours(backend: str, streams: int = 1, file: str = "model.tflite") -> None:
 
     @peer(label)
     def make(folder: Path) -> Callable[[int], None]:
-        from pi_runtime import generator
-        from pi_runtime.generator import TextGenerator
+        from pi_runtime.generation import generator
+        from pi_runtime.generation.generator import TextGenerator
 
         generator.STREAMS = streams
         texts = TextGenerator.load(folder / file, backend=backend)
@@ -110,7 +110,7 @@ def _onnx(folder: Path) -> Callable[[int], None]:
 @peer("NumPy, whole window")
 def _numpy_window(folder: Path) -> Callable[[int], None]:
     from pi_runtime.backends.reference import window_probabilities
-    from pi_runtime.model_file import ModelFile
+    from pi_runtime.model.file import ModelFile
 
     network = ModelFile(folder / "model.tflite").network()
     return _Sampler(folder, lambda window: window_probabilities(network, window))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from pi_runtime.speech.normalise import Alphabet
 from pi_runtime.speech.pcm import Pcm
-from pi_runtime.speech.sanitise import Alphabet
 
 
 @dataclass(frozen=True)

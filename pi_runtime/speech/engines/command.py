@@ -11,8 +11,8 @@ import shutil
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.child import Child
 from pi_runtime.speech.engines.base import Voice, Wishes
+from pi_runtime.speech.normalise import ANY
 from pi_runtime.speech.pcm import Pcm
-from pi_runtime.speech.sanitise import ANY
 
 
 class Command:

@@ -16,8 +16,8 @@ import shutil
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.child import Child, query
 from pi_runtime.speech.engines.base import Voice, Wishes
+from pi_runtime.speech.normalise import ENGLISH, RUSSIAN
 from pi_runtime.speech.pcm import Pcm
-from pi_runtime.speech.sanitise import ENGLISH, RUSSIAN
 
 HEAP_CELLS = "1000000"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.engines.base import Voice, Wishes
+from pi_runtime.speech.normalise import ANY
 from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.resident import Resident
-from pi_runtime.speech.sanitise import ANY
 
 _ADVICE = 'pip install "textgenrnn-pi[piper]", and name a voice file with --voice'
 # Answers each line on stdin as `Resident` wants it.

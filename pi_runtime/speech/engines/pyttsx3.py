@@ -9,8 +9,8 @@ import sys
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.child import Child, query
 from pi_runtime.speech.engines.base import Voice, Wishes
+from pi_runtime.speech.normalise import ANY
 from pi_runtime.speech.pcm import Pcm
-from pi_runtime.speech.sanitise import ANY
 
 WORDS_A_MINUTE = 200
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pi_runtime.speech.engines.base import Voice, Wishes
+from pi_runtime.speech.normalise import ANY
 from pi_runtime.speech.pcm import Pcm
-from pi_runtime.speech.sanitise import ANY
 
 SECONDS_A_CHARACTER = 0.07
 

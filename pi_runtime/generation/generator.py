@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pi_runtime.backends import Backend, load_backend
-from pi_runtime.draft import Draft
 from pi_runtime.errors import UsageError
 from pi_runtime.files import whole_lines
-from pi_runtime.model_file import Config, ModelFile
-from pi_runtime.sampling import random_seed, random_stream
-from pi_runtime.vocabulary import Vocabulary
+from pi_runtime.generation.sampling import random_seed, random_stream
+from pi_runtime.generation.sequence import Draft
+from pi_runtime.model.file import Config, ModelFile
+from pi_runtime.model.vocabulary import Vocabulary
 
 __all__ = ["TextGenerator", "random_seed"]
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pi_runtime.network import EPSILON
+from pi_runtime.model.network import EPSILON
 
 
 def temperature_at(schedule: Sequence[float], length: int) -> float:

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pi_runtime.backends import Backend, load_backend
-from pi_runtime.generator import TextGenerator
-from pi_runtime.model_file import ModelFile
+from pi_runtime.generation.generator import TextGenerator
+from pi_runtime.model.file import ModelFile
+from pi_runtime.service.heartbeat import Pulse
 from pi_runtime.service.protocol import Request
-from pi_runtime.service.pulse import Pulse
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pi_runtime.backends import Backend
-from pi_runtime.model_file import Golden
+from pi_runtime.model.file import Golden
 
 
 def deviations(backend: Backend, golden: Golden) -> list[float]:

@@ -12,11 +12,11 @@ from typing import Self
 
 from pi_runtime.cli import speech_options
 from pi_runtime.errors import SpeechError
-from pi_runtime.service.pulse import Pulse
+from pi_runtime.service.heartbeat import Pulse
 from pi_runtime.speech.pcm import SAMPLE_BYTES, Pcm
 from pi_runtime.speech.pipeline import speak
-from pi_runtime.speech.player import Sink
 from pi_runtime.speech.sentences import split_sentences
+from pi_runtime.speech.sinks import Sink
 from pi_runtime.speech.speaker import Speaker
 
 PIECE = 0.1

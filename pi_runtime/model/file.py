@@ -40,8 +40,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pi_runtime.errors import ModelFileError
-from pi_runtime.network import FloatArray, Network
-from pi_runtime.vocabulary import Vocabulary
+from pi_runtime.model.network import FloatArray, Network
+from pi_runtime.model.vocabulary import Vocabulary
 
 FORMAT_VERSION = 1
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pi_runtime.generator import TextGenerator
-from pi_runtime.vocabulary import START
+from pi_runtime.generation.generator import TextGenerator
+from pi_runtime.model.vocabulary import START
 
 
 class Composer:

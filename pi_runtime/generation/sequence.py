@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pi_runtime.sampling import sample, temperature_at
-from pi_runtime.vocabulary import START, Vocabulary
+from pi_runtime.generation.sampling import sample, temperature_at
+from pi_runtime.model.vocabulary import START, Vocabulary
 
 
 class Draft:

@@ -1,0 +1,1 @@
+"""A model: its file, its network, its vocabulary."""
