@@ -19,6 +19,8 @@ class Error(Exception):
 
     def __init__(self, what: str, todo: str = "") -> None:
         super().__init__(f"{what} – {todo}" if todo else what)
+        self.what = what
+        self.todo = todo
 
 
 class UsageError(Error):

@@ -1,4 +1,4 @@
-"""Writing files so that nothing is ever half-written."""
+"""Writing files so that they are never half-written."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from typing import IO
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file that takes `path`'s place once it is complete and on the disk.
 
-    A symbolic link is followed. What is there and is no regular file – a device, a pipe – is not
-    to be replaced by one.
+    A symbolic link is followed. A device or a pipe is never replaced by a regular file.
 
     Raises:
         OSError: it could not be written; `path` is untouched, and nothing is left beside it.
@@ -49,9 +48,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def whole_lines(path: Path) -> Iterator[Callable[[str], None]]:
-    """Open `path` anew and yield what appends a line to it, at once and whole.
+    """Truncate `path` and yield a function that appends one whole line to it at once.
 
-    Whatever ends the writing – a full disk, Ctrl-C – the file holds whole lines only.
+    However writing ends (a full disk, Ctrl-C), the file holds whole lines only.
 
     Raises:
         OSError: the file cannot be written.

@@ -2,9 +2,9 @@
 
 The distribution after a token depends on the last T tokens only, each window read from a zero
 state. So the T windows that the next T tokens will need are kept as T rows of one batch, by age:
-row a has read a tokens. A token moves every row on by one step, with one matrix product a layer;
+row a has read a tokens. A token moves every row on by one step, with one matrix product per layer;
 the oldest row is complete and gives the distribution; a fresh, zero row enters. The attention
-average runs along, a row, as (maximum, denominator, numerator).
+average runs along, per row, as (maximum, denominator, numerator).
 
 Several streams share a product as a group. A group is small: enough rows for a dense product, few
 enough that its state stays in the cache.
@@ -28,7 +28,7 @@ NO_LOGIT = -1e30
 """The running maximum of a row that has read nothing."""
 
 
-class Flight(ABC):
+class GroupState(ABC):
     """The state of one group: arrays [ages, streams, width]."""
 
     def __init__(self, streams: int) -> None:
@@ -48,36 +48,28 @@ class Flight(ABC):
             part[:, stream] = value
 
 
-F = TypeVar("F", bound=Flight)
+G = TypeVar("G", bound=GroupState)
 
 
-class InFlight(ABC, Generic[F]):
-    """A backend whose streams live in groups. Subclasses say what a group is and how it steps."""
+class InFlightSession(ABC, Generic[G]):
+    """Streams in groups. Subclasses say what a group is and how it steps."""
 
-    def __init__(self, max_length: int) -> None:
-        self._groups: list[F] = []
-        # Every text starts from a window of padding. Computed once a model, not once a text.
-        start = self._new_flight(1)
-        for _ in range(max_length):
-            self._step(start, np.zeros(1, np.int32))
-        self._start = start.take(0)
-        self.reset()
+    def __init__(self, streams: int, start: list[Float32] | None) -> None:
+        """Begin with `start` as the state of an empty window, or with rows that read nothing."""
+        self._groups: list[G] = []
+        self._start = start
+        self.reorder([None] * streams)
 
     @abstractmethod
-    def _new_flight(self, streams: int) -> F:
+    def _new_group(self, streams: int) -> G:
         """Return a group whose rows have all read nothing."""
 
     @abstractmethod
-    def _step(self, flight: F, ids: npt.NDArray[np.int32]) -> Float32:
+    def _step(self, group: G, ids: npt.NDArray[np.int32]) -> Float32:
         """Give a group its next tokens, [streams]; return the probabilities, [streams, V]."""
 
-    def reset(self, streams: int = 1) -> None:
-        """See `Backend`."""
-        self._streams = 0
-        self.rearrange([None] * streams)
-
-    def rearrange(self, sources: Sequence[int | None]) -> None:
-        """See `Backend`."""
+    def reorder(self, sources: Sequence[int | None]) -> None:
+        """See `Session`."""
         old, size = self._groups, min(GROUP, len(sources))
         count = -(-len(sources) // size)
         keep = bool(old) and old[0].streams == size
@@ -87,22 +79,44 @@ class InFlight(ABC, Generic[F]):
             if s is not None and not (keep and s == i)
         }
         kept = old[:count] if keep else []
-        self._groups = kept + [self._new_flight(size) for _ in range(count - len(kept))]
+        self._groups = kept + [self._new_group(size) for _ in range(count - len(kept))]
         for i, source in enumerate(sources):
-            if source is None or i in moved:
-                self._groups[i // size].put(i % size, moved.get(i, self._start))
+            state = self._start if source is None else moved.get(i)
+            if state is not None:
+                self._groups[i // size].put(i % size, state)
         self._streams = len(sources)
 
-    def advance(self, tokens: Sequence[int]) -> Float32:
-        """See `Backend`."""
+    def step(self, token_ids: Sequence[int]) -> Float32:
+        """See `Session`."""
         size = self._groups[0].streams
-        # The last group may have idle places; they read padding and nobody looks.
+        # The last group may have idle places; they read padding and their results are dropped.
         ids = np.zeros(len(self._groups) * size, np.int32)
-        ids[: self._streams] = tokens
+        ids[: self._streams] = token_ids
         if len(self._groups) == 1:
             return self._step(self._groups[0], ids)[: self._streams]
-        parts = []
-        for at, group in enumerate(self._groups):
-            # A step's answer is valid until the next step.
-            parts.append(self._step(group, ids[at * size : (at + 1) * size]).copy())
+        parts = [
+            self._step(group, ids[at * size : (at + 1) * size])
+            for at, group in enumerate(self._groups)
+        ]
         return np.concatenate(parts)[: self._streams]
+
+    def take(self, stream: int) -> list[Float32]:
+        """Return a copy of one stream's state."""
+        size = self._groups[0].streams
+        return self._groups[stream // size].take(stream % size)
+
+    def close(self) -> None:
+        """See `Session`."""
+        self._groups.clear()
+
+
+def start_state(session: InFlightSession[G], max_length: int) -> list[Float32]:
+    """Return the state of an empty window, from a session whose rows have read nothing.
+
+    Every text starts from a window of padding. It is computed once per model, not once per text.
+    """
+    for _ in range(max_length):
+        session.step([0])
+    state = session.take(0)
+    session.close()
+    return state

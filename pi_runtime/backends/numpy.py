@@ -3,7 +3,7 @@
 Forward-only networks keep windows in flight (see `in_flight`).
 
 Bidirectional networks read each window from its newest token too, so nothing carries over: every
-token computes its whole window, both directions in one loop a layer.
+token computes its whole window, both directions in one loop per layer.
 """
 
 from __future__ import annotations
@@ -13,14 +13,31 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pi_runtime.backends import Backend
-from pi_runtime.backends.in_flight import NO_LOGIT, Flight, Float32, InFlight
+from pi_runtime.backends.base import Backend, Session
+from pi_runtime.backends.in_flight import (
+    NO_LOGIT,
+    Float32,
+    GroupState,
+    InFlightSession,
+    start_state,
+)
+from pi_runtime.backends.whole_window import WholeWindowSession
+from pi_runtime.model.file import ModelFile
 from pi_runtime.model.network import EPSILON, FloatArray, Lstm, Network
 
 HALF = np.float32(0.5)
 
 WINDOWS = 64
 """Whole windows computed at once, which bounds the memory for a step's gates."""
+
+
+def load(model: ModelFile, threads: int = 1) -> Backend:
+    """Return the NumPy backend for a model; it always runs in the calling thread alone.
+
+    Raises:
+        ModelFileError: an array does not lie where the manifest says it does.
+    """
+    return numpy_backend(model.network(), model.config.max_length)
 
 
 def numpy_backend(network: Network, max_length: int) -> Backend:
@@ -41,7 +58,7 @@ def _for_tanh(weights: FloatArray) -> Float32:
 
 
 class _Gates:
-    """Room for the gates of a step and the cell that they work on.
+    """Buffers for the gates of a step.
 
     `axis` is where the gates lie side by side: 0 for [4U, columns], -1 for [..., 4U]. The views are
     made once: in a loop over steps, making them would cost as much as computing.
@@ -73,11 +90,11 @@ def _softmax(logits: Float32) -> Float32:
     return logits
 
 
-class _NumpyFlight(Flight):
+class _NumpyGroup(GroupState):
     """State arrays [width, T, streams], in which a window keeps its column while it ages.
 
     The complete window's column becomes the fresh one, so growing older moves nothing. Columns
-    rather than rows, so that a gate, a layer and two layers in a row are each one piece of memory.
+    rather than rows, so that a gate, a layer and two layers in a row are each contiguous.
     """
 
     def __init__(self, network: Network, max_length: int, streams: int) -> None:
@@ -94,17 +111,17 @@ class _NumpyFlight(Flight):
         """The column of the window that the next token completes."""
 
     def parts(self) -> list[Float32]:
-        """See `Flight`. Oldest first, as `take` and `put` turn them."""
+        """See `GroupState`. Oldest first, as `take` and `put` turn them."""
         cell = self.cell.reshape(-1, *self.maximum.shape)
         parts = [self.hidden, cell, self.maximum[None], self.denominator[None], self.numerator]
         return [part.transpose(1, 2, 0) for part in parts]
 
     def take(self, stream: int) -> list[Float32]:
-        """See `Flight`."""
+        """See `GroupState`."""
         return [np.roll(part, -self.oldest, axis=0) for part in super().take(stream)]
 
     def put(self, stream: int, state: list[Float32]) -> None:
-        """See `Flight`."""
+        """See `GroupState`."""
         super().put(stream, [np.roll(part, self.oldest, axis=0) for part in state])
 
     def renew_oldest(self) -> None:
@@ -115,67 +132,79 @@ class _NumpyFlight(Flight):
         self.oldest = (self.oldest + 1) % len(self.maximum)
 
 
-class NumpyInFlight(InFlight[_NumpyFlight]):
-    """The backend for forward-only networks."""
+class NumpyInFlight:
+    """The backend for forward-only networks: the weights as the products want them."""
 
     name = "numpy"
 
     def __init__(self, network: Network, max_length: int) -> None:
-        self._network = network
-        self._length = max_length
+        self.network = network
+        self.max_length = max_length
         first, *above = (layer[0] for layer in network.layers)
         width = network.embedding.shape[1]
-        self._kernel = _for_tanh(first.kernel)
-        self._products = [_for_tanh(first.recurrent).T] + [
+        self.kernel = _for_tanh(first.kernel)
+        self.products = [_for_tanh(first.recurrent).T] + [
             _for_tanh(np.concatenate([lstm.kernel, lstm.recurrent])).T for lstm in above
         ]
-        self._bias = _for_tanh(first.bias)
-        self._biases = [_for_tanh(lstm.bias)[:, None] for lstm in above]
-        self._look_at_token, self._look_at_outputs = np.split(network.attention[:, 0], [width])
+        self.bias = _for_tanh(first.bias)
+        self.biases = [_for_tanh(lstm.bias)[:, None] for lstm in above]
+        self.token_attention, self.output_attention = np.split(network.attention[:, 0], [width])
+        self._start = start_state(_NumpyInFlightSession(self, 1, None), max_length)
+
+    def session(self, streams: int = 1) -> Session:
+        """See `Backend`."""
+        return _NumpyInFlightSession(self, streams, self._start)
+
+
+class _NumpyInFlightSession(InFlightSession[_NumpyGroup]):
+    def __init__(self, weights: NumpyInFlight, streams: int, start: list[Float32] | None) -> None:
+        self._weights = weights
         self._gates: dict[int, _Gates] = {}
         """By the columns of a group: groups take turns, and their gates stay in the cache."""
-        super().__init__(max_length)
+        super().__init__(streams, start)
 
-    def _new_flight(self, streams: int) -> _NumpyFlight:
-        columns = self._length * streams
+    def _new_group(self, streams: int) -> _NumpyGroup:
+        network, length = self._weights.network, self._weights.max_length
+        columns = length * streams
         if columns not in self._gates:
-            self._gates[columns] = _Gates((4 * self._network.units, columns), axis=0)
-        return _NumpyFlight(self._network, self._length, streams)
+            self._gates[columns] = _Gates((4 * network.units, columns), axis=0)
+        return _NumpyGroup(network, length, streams)
 
-    def _step(self, flight: _NumpyFlight, ids: npt.NDArray[np.int32]) -> Float32:
-        units, columns = self._network.units, self._length * flight.streams
-        embedded = self._network.embedding[ids]
-        hidden = flight.hidden.reshape(-1, columns)
+    def _step(self, group: _NumpyGroup, ids: npt.NDArray[np.int32]) -> Float32:
+        weights, network = self._weights, self._weights.network
+        units, columns = network.units, weights.max_length * group.streams
+        embedded = network.embedding[ids]
+        hidden = group.hidden.reshape(-1, columns)
         gates = self._gates[columns]
-        for level, product in enumerate(self._products):
+        for level, product in enumerate(weights.products):
             below, here = max(0, level - 1) * units, slice(level * units, (level + 1) * units)
             np.matmul(product, hidden[below : here.stop], out=gates.all)
             if level:
-                gates.all += self._biases[level - 1]
+                gates.all += weights.biases[level - 1]
             else:
-                by_window = gates.all.reshape(4 * units, self._length, flight.streams)
-                by_window += (embedded @ self._kernel + self._bias).T[:, None]
-            gates.step(flight.cell[level].reshape(units, columns), hidden[here])
-        average = self._attend(flight, embedded)
-        flight.renew_oldest()
-        return _softmax(average @ self._network.output_kernel + self._network.output_bias)
+                by_window = gates.all.reshape(4 * units, weights.max_length, group.streams)
+                by_window += (embedded @ weights.kernel + weights.bias).T[:, None]
+            gates.step(group.cell[level].reshape(units, columns), hidden[here])
+        average = self._attend(group, embedded)
+        group.renew_oldest()
+        return _softmax(average @ network.output_kernel + network.output_bias)
 
-    def _attend(self, flight: _NumpyFlight, embedded: Float32) -> Float32:
+    def _attend(self, group: _NumpyGroup, embedded: Float32) -> Float32:
         """Take a step's features into the running attention average; return the complete one."""
-        logits = np.tensordot(self._look_at_outputs, flight.hidden, 1)
-        logits += embedded @ self._look_at_token
-        maximum = np.maximum(flight.maximum, logits)
-        decay = np.exp(flight.maximum - maximum)
+        logits = np.tensordot(self._weights.output_attention, group.hidden, 1)
+        logits += embedded @ self._weights.token_attention
+        maximum = np.maximum(group.maximum, logits)
+        decay = np.exp(group.maximum - maximum)
         weight = np.exp(logits - maximum)
-        flight.maximum[:] = maximum
-        flight.denominator *= decay
-        flight.denominator += weight
-        flight.numerator *= decay
+        group.maximum[:] = maximum
+        group.denominator *= decay
+        group.denominator += weight
+        group.numerator *= decay
         width = embedded.shape[1]
-        flight.numerator[:width] += embedded.T[:, None] * weight
-        flight.numerator[width:] += flight.hidden * weight
-        complete = flight.numerator[:, flight.oldest].T
-        total = flight.denominator[flight.oldest][:, None] + np.float32(EPSILON)
+        group.numerator[:width] += embedded.T[:, None] * weight
+        group.numerator[width:] += group.hidden * weight
+        complete = group.numerator[:, group.oldest].T
+        total = group.denominator[group.oldest][:, None] + np.float32(EPSILON)
         average: Float32 = complete / total
         return average
 
@@ -189,26 +218,17 @@ class NumpyWholeWindow:
         self._network = network
         self._length = max_length
         self._layers = [_BothWays(layer) for layer in network.layers]
-        self.reset()
 
-    def reset(self, streams: int = 1) -> None:
+    def session(self, streams: int = 1) -> Session:
         """See `Backend`."""
-        self._windows = np.zeros((streams, self._length), np.intp)
+        return WholeWindowSession(streams, self._length, self._compute)
 
-    def rearrange(self, sources: Sequence[int | None]) -> None:
-        """See `Backend`."""
-        fresh = np.zeros(self._length, np.intp)
-        self._windows = np.array([fresh if s is None else self._windows[s] for s in sources])
+    def _compute(self, windows: npt.NDArray[np.int32]) -> Float32:
+        parts = range(0, len(windows), WINDOWS)
+        computed = [self._probabilities(windows[at : at + WINDOWS]) for at in parts]
+        return computed[0] if len(computed) == 1 else np.concatenate(computed)
 
-    def advance(self, tokens: Sequence[int]) -> Float32:
-        """See `Backend`."""
-        self._windows[:, :-1] = self._windows[:, 1:].copy()
-        self._windows[:, -1] = tokens
-        parts = range(0, len(self._windows), WINDOWS)
-        answers = [self._probabilities(self._windows[at : at + WINDOWS]) for at in parts]
-        return answers[0] if len(answers) == 1 else np.concatenate(answers)
-
-    def _probabilities(self, windows: npt.NDArray[np.intp]) -> Float32:
+    def _probabilities(self, windows: npt.NDArray[np.int32]) -> Float32:
         network = self._network
         sequence = network.embedding[windows.T]  # [T, N, E]
         features = [sequence]

@@ -6,12 +6,13 @@ difference is rounding.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pi_runtime.backends.base import Session
+from pi_runtime.backends.whole_window import WholeWindowSession
 from pi_runtime.model.network import EPSILON, FloatArray, Lstm, Network
 
 CHAOTIC = 1e-3
@@ -33,7 +34,7 @@ def window_probabilities(
 def window_attention(
     network: Network, windows: npt.NDArray[np.integer[Any]], dtype: type = np.float32
 ) -> FloatArray:
-    """Return how much each step of each window weighs in the answer, [N, T]; rows sum to 1."""
+    """Return how much each step of each window weighs in the result, [N, T]; rows sum to 1."""
     return _attended(network, windows, dtype)[1]
 
 
@@ -88,7 +89,7 @@ def _softmax(logits: FloatArray) -> FloatArray:
 def float32_tolerance(
     network: Network, windows: npt.NDArray[np.integer[Any]]
 ) -> tuple[FloatArray, list[float]]:
-    """Return the float32 probabilities [N, V] and, a window, the |Δp| a float32 backend may show.
+    """Return the float32 probabilities [N, V], and per window the |Δp| a float32 backend may show.
 
     That is max(1e-5, 4 × what the reference itself moves between float32 and float64): over-trained
     networks amplify rounding, and no float32 computation can be closer than float32 itself. Where
@@ -110,19 +111,10 @@ class ReferenceBackend:
     def __init__(self, network: Network, max_length: int) -> None:
         self._network = network
         self._max_length = max_length
-        self.reset()
 
-    def reset(self, streams: int = 1) -> None:
+    def session(self, streams: int = 1) -> Session:
         """See `Backend`."""
-        self._windows = np.zeros((streams, self._max_length), np.int32)
+        return WholeWindowSession(streams, self._max_length, self._compute)
 
-    def rearrange(self, sources: Sequence[int | None]) -> None:
-        """See `Backend`."""
-        fresh = np.zeros(self._max_length, np.int32)
-        self._windows = np.array([fresh if s is None else self._windows[s] for s in sources])
-
-    def advance(self, tokens: Sequence[int]) -> npt.NDArray[np.float32]:
-        """See `Backend`."""
-        self._windows = np.roll(self._windows, -1, axis=1)
-        self._windows[:, -1] = tokens
-        return window_probabilities(self._network, self._windows).astype(np.float32)
+    def _compute(self, windows: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
+        return window_probabilities(self._network, windows).astype(np.float32)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from pi_runtime.backends import Backend
-from pi_runtime.model.file import Golden
+from pi_runtime.backends.base import Backend
+from pi_runtime.model.manifest import Golden
 
 
 def deviations(backend: Backend, golden: Golden) -> list[float]:
-    """Return the largest |Δp| of each golden window. The backend's streams begin anew."""
-    backend.reset(len(golden.windows))
-    for tokens in golden.windows.T:
-        probabilities = backend.advance(tokens.tolist())
+    """Return the largest |Δp| of each golden window."""
+    session = backend.session(len(golden.windows))
+    for token_ids in golden.windows.T:
+        probabilities = session.step(token_ids.tolist())
+    session.close()
     # NaN compares false with everything; make it the largest deviation there is.
     distance = np.nan_to_num(np.abs(probabilities - golden.probabilities), nan=np.inf)
-    backend.reset()
     return [float(d) for d in distance.max(axis=-1)]
 
 

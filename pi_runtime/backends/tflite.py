@@ -1,27 +1,43 @@
-"""The network in a TFLite interpreter: LiteRT or tflite-runtime, whichever is installed."""
+"""The network in a TFLite interpreter: LiteRT or tflite-runtime, whichever is installed.
+
+An interpreter holds the state that its last step left in its tensors, and that is where the next
+step wants it. So a group's state stays there until another group needs the interpreter, and only
+then is swapped out into arrays of its own.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import importlib
-import os
-import re
-from collections.abc import Callable, Iterator, Sequence
+import threading
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pi_runtime.backends import Backend
-from pi_runtime.backends.in_flight import GROUP, NO_LOGIT, Flight, Float32, InFlight
+from pi_runtime.backends.base import Backend, Session
+from pi_runtime.backends.in_flight import (
+    GROUP,
+    NO_LOGIT,
+    Float32,
+    GroupState,
+    InFlightSession,
+    start_state,
+)
+from pi_runtime.backends.interpreter import (
+    Locked,
+    Pool,
+    installed_interpreter,
+    ordered_indices,
+    quiet_stderr,
+)
+from pi_runtime.backends.whole_window import WholeWindowSession
 from pi_runtime.errors import BackendError
 from pi_runtime.model.file import ModelFile
 
-RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 
-
-def tflite_backend(
+def load(
     model: ModelFile, threads: int = 1, interpreter: Callable[..., Any] | None = None
 ) -> Backend:
     """Return the TFLite backend for a model's kind of network.
@@ -31,133 +47,108 @@ def tflite_backend(
     Raises:
         BackendError: no interpreter is installed, or it cannot run this file.
     """
-    kind = interpreter or _installed_interpreter()
+    kind = interpreter or installed_interpreter()
+    source = (
+        {"model_content": model.content} if model.path is None else {"model_path": str(model.path)}
+    )
 
-    def load() -> Any:
-        return kind(model_path=str(model.path), num_threads=threads)
+    def make() -> Any:
+        with quiet_stderr():
+            return kind(**source, num_threads=threads)
 
     try:
-        with _hushed():
-            if model.config.rnn_bidirectional:
-                return TfliteWholeWindow(load)
-            return TfliteInFlight(load(), model.config.rnn_layers)
+        if model.config.rnn_bidirectional:
+            return TfliteWholeWindow(make, threads)
+        return TfliteInFlight(make, threads, model.config.rnn_layers)
     except Exception as error:  # noqa: BLE001 - interpreters raise whatever they like
         reason = (str(error).splitlines() or [repr(error)])[0]
         raise BackendError(
-            f"the TFLite interpreter here cannot run {model.path.name} ({reason})",
+            f"the TFLite interpreter here cannot run {model.name} ({reason})",
             "take --backend numpy, or install another interpreter",
         ) from None
 
 
-def installed_runtime() -> str:
-    """Return the name of the module that holds the interpreter, or '' where there is none."""
-    return next((name for name in RUNTIMES if _importable(name)), "")
+class _TfliteGroup(GroupState):
+    """State as it leaves the graph: ages 1 … T."""
 
-
-def _importable(name: str) -> bool:
-    try:
-        importlib.import_module(name)
-    except ImportError:
-        return False
-    return True
-
-
-def _installed_interpreter() -> Callable[..., Any]:
-    runtime = installed_runtime()
-    if not runtime:
-        raise BackendError(
-            "no TFLite interpreter is installed",
-            "take --backend numpy, or pip install ai-edge-litert (tflite-runtime on Python 3.11)",
-        )
-    interpreter: Callable[..., Any] = importlib.import_module(runtime).Interpreter
-    return interpreter
-
-
-@contextlib.contextmanager
-def _hushed() -> Iterator[None]:
-    """Keep off stderr what the interpreter says about itself while it loads."""
-    saved = os.dup(2)
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    os.close(null)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-
-
-def _indices(details: Sequence[dict[str, Any]]) -> list[int]:
-    """Return tensor indices in the graph's order: x, x_0, x_1, … (see `convert.graph`)."""
-
-    def number(detail: dict[str, Any]) -> int:
-        match = re.search(r"_(\d+)\Z", detail["name"])
-        return int(match[1]) if match else -1
-
-    return [detail["index"] for detail in sorted(details, key=number)]
-
-
-class _TfliteFlight(Flight):
-    """State as it leaves the graph: ages 1 … T. It lies in the interpreter while it flies."""
-
-    def __init__(self, backend: TfliteInFlight, streams: int) -> None:
+    def __init__(self, saved: list[Float32], streams: int) -> None:
         super().__init__(streams)
-        self._backend = backend
-        self.landed = backend.nothing_read(streams)
+        self.saved = saved
+        self.place: _InFlightInterpreter | None = None
+        """Whose tensors hold the state; None: `saved` does. Changes under that one's lock only."""
 
     def parts(self) -> list[Float32]:
-        """See `Flight`."""
-        return self._backend.state_of(self)
+        """See `GroupState`."""
+        place = self.place
+        if place:
+            with place.lock:
+                if self.place:  # it may have been swapped out meanwhile
+                    place.swap_out()
+        return self.saved
 
 
-class TfliteInFlight(InFlight[_TfliteFlight]):
-    """The backend for forward-only networks."""
-
-    name = "tflite"
+class _InFlightInterpreter(Locked):
+    """An interpreter that steps groups, and holds the state of the last one in its tensors."""
 
     def __init__(self, interpreter: Any, layers: int) -> None:
+        super().__init__()
         self._interpreter = interpreter
         self._maximum = 2 * layers
         """Which part of the state is the running maximum: it follows hidden and cell states."""
         details = interpreter.get_input_details()
-        self._token, *self._inputs = _indices(details)
+        self._token, *self._inputs = ordered_indices(details)
         shapes = {detail["index"]: detail["shape_signature"] for detail in details}
-        self._length = int(shapes[self._inputs[0]][0])
+        self.max_length = int(shapes[self._inputs[0]][0])
         self._widths = [int(shapes[index][2]) for index in self._inputs]
-        self._probabilities, *self._outputs = _indices(interpreter.get_output_details())
-        self._flying: _TfliteFlight | None = None
-        """Whose state the outputs hold."""
-        self._allocated = 0
-        super().__init__(self._length)
-        if self._views() != self._addresses:
-            raise BackendError("the interpreter moves its tensors", "take --backend numpy")
+        self._probabilities, *self._outputs = ordered_indices(interpreter.get_output_details())
+        self._resident: Callable[[], _TfliteGroup | None] = lambda: None
+        """A weak reference to the group whose state the outputs hold."""
+        self._streams = 0
 
-    def _new_flight(self, streams: int) -> _TfliteFlight:
-        return _TfliteFlight(self, streams)
+    def suits(self, streams: int) -> bool:
+        """Return whether it is made for groups of this size, or no group would miss it."""
+        return self._streams == streams or self._resident() is None
 
     def nothing_read(self, streams: int) -> list[Float32]:
         """Return the state of a group whose rows have all read nothing."""
-        state = [np.zeros((self._length, streams, width), np.float32) for width in self._widths]
+        state = [np.zeros((self.max_length, streams, width), np.float32) for width in self._widths]
         state[self._maximum].fill(NO_LOGIT)
         return state
 
-    def state_of(self, flight: _TfliteFlight) -> list[Float32]:
-        """Return where a group's state lies."""
-        return self._out if flight is self._flying else flight.landed
+    def step(self, group: _TfliteGroup, ids: npt.NDArray[np.int32]) -> Float32:
+        """Give a group its next tokens; return the probabilities."""
+        if group.place is self:
+            state = self._out
+        else:
+            self.swap_out()
+            if self._streams != group.streams:
+                self._allocate(group.streams)
+            state = group.saved
+        # Every row grows older by a step.
+        for view, part in zip(self._in, state, strict=True):
+            view[1:] = part[:-1]
+        self._ids[:] = ids
+        self._interpreter.invoke()
+        if group.place is not self:
+            self._resident, group.place = weakref.ref(group), self
+        return self._answer.copy()
 
-    def _land(self) -> None:
-        """Take the flying group's state out of the interpreter."""
-        if self._flying:
-            for saved, view in zip(self._flying.landed, self._out, strict=True):
+    def swap_out(self) -> None:
+        """Save the state of the group that is resident, if it is still in use."""
+        if group := self._resident():
+            for saved, view in zip(group.saved, self._out, strict=True):
                 saved[:] = view
-        self._flying = None
+            group.place = None
+        self._resident = lambda: None
 
     def _allocate(self, streams: int) -> None:
+        self._streams = 0  # if this fails, the tensors are nobody's
         self._interpreter.resize_tensor_input(self._token, [streams])
         for index, width in zip(self._inputs, self._widths, strict=True):
-            self._interpreter.resize_tensor_input(index, [self._length, streams, width])
-        self._interpreter.allocate_tensors()
-        self._allocated = streams
+            self._interpreter.resize_tensor_input(index, [self.max_length, streams, width])
+        with quiet_stderr():
+            self._interpreter.allocate_tensors()
+        self._streams = streams
         self._addresses = self._views()
         # Row 0 of what goes in is the fresh row, and stays so.
         for view, fresh in zip(self._in, self.nothing_read(streams), strict=True):
@@ -166,7 +157,7 @@ class TfliteInFlight(InFlight[_TfliteFlight]):
     def _views(self) -> list[int]:
         """Look into the interpreter's tensors; return their addresses.
 
-        `Interpreter.tensor` makes a view that must be gone before the next `invoke`: made anew for
+        `Interpreter.tensor` makes a view that must be gone before the next `invoke`: made again for
         each of twenty tensors it would cost a tenth of the time of a token. The tensors of this
         graph are static, so their memory stays where it is until the next allocation.
         """
@@ -183,19 +174,51 @@ class TfliteInFlight(InFlight[_TfliteFlight]):
         self._answer, *self._out = views[middle:]
         return addresses
 
-    def _step(self, flight: _TfliteFlight, ids: npt.NDArray[np.int32]) -> Float32:
-        if flight is not self._flying:
-            self._land()
-            if self._allocated != flight.streams:
-                self._allocate(flight.streams)
-        # Every row grows older by a step.
-        for view, part in zip(self._in, self.state_of(flight), strict=True):
-            view[1:] = part[:-1]
-        self._ids[:] = ids
-        self._interpreter.invoke()
-        self._flying = flight
-        answer: Float32 = self._answer
-        return answer
+    def moved(self) -> bool:
+        """Return whether the tensors lie elsewhere than when they were allocated."""
+        before = self._addresses
+        return self._views() != before
+
+
+class TfliteInFlight:
+    """The backend for forward-only networks."""
+
+    name = "tflite"
+
+    def __init__(self, make: Callable[[], Any], threads: int, layers: int) -> None:
+        self.pool = Pool(lambda: _InFlightInterpreter(make(), layers), threads)
+        (first,) = self.pool.members
+        self.nothing_read = first.nothing_read
+        self._start = start_state(_TfliteInFlightSession(self, 1, None), first.max_length)
+        if first.moved():
+            raise BackendError("the interpreter moves its tensors", "take --backend numpy")
+
+    def session(self, streams: int = 1) -> Session:
+        """See `Backend`."""
+        return _TfliteInFlightSession(self, streams, self._start)
+
+
+class _TfliteInFlightSession(InFlightSession[_TfliteGroup]):
+    def __init__(self, backend: TfliteInFlight, streams: int, start: list[Float32] | None) -> None:
+        self._backend = backend
+        super().__init__(streams, start)
+
+    def _new_group(self, streams: int) -> _TfliteGroup:
+        return _TfliteGroup(self._backend.nothing_read(streams), streams)
+
+    def _step(self, group: _TfliteGroup, ids: npt.NDArray[np.int32]) -> Float32:
+        place = group.place
+        if place:
+            # Whoever holds it may be swapping this very group out: then its state is in `saved`
+            # afterwards, and this interpreter as good as any other.
+            place.lock.acquire()
+        else:
+            streams = group.streams
+            place = self._backend.pool.acquire(lambda member: member.suits(streams))
+        try:
+            return place.step(group, ids)
+        finally:
+            place.lock.release()
 
 
 class TfliteWholeWindow:
@@ -203,62 +226,59 @@ class TfliteWholeWindow:
 
     name = "tflite"
 
-    def __init__(self, load: Callable[[], Any]) -> None:
-        self._load = load
-        self._loaded: dict[int, _Window] = {}
+    def __init__(self, make: Callable[[], Any], threads: int) -> None:
+        self._make = make
+        self._threads = threads
+        self._pools: dict[int, Pool[_WindowInterpreter]] = {}
         """By the windows that are computed at once."""
-        self._length = self._window(1).length
-        self.reset()
-        self.advance([0])
-        self.reset()
+        self._growing = threading.Lock()
+        (first,) = self._pool(1).members
+        self._length = first.max_length
+        self.session().step([0])  # whether it runs at all
 
-    def _window(self, streams: int) -> _Window:
-        if streams not in self._loaded:
-            with _hushed():
-                self._loaded[streams] = _Window(self._load(), streams)
-        return self._loaded[streams]
-
-    def reset(self, streams: int = 1) -> None:
+    def session(self, streams: int = 1) -> Session:
         """See `Backend`."""
-        self._windows = np.zeros((self._length, streams), np.int32)
+        return WholeWindowSession(streams, self._length, self._compute)
 
-    def rearrange(self, sources: Sequence[int | None]) -> None:
-        """See `Backend`."""
-        windows = np.zeros((self._length, len(sources)), np.int32)
-        for place, source in enumerate(sources):
-            if source is not None:
-                windows[:, place] = self._windows[:, source]
-        self._windows = windows
+    def _pool(self, size: int) -> Pool[_WindowInterpreter]:
+        with self._growing:
+            if size not in self._pools:
+                self._pools[size] = Pool(
+                    lambda: _WindowInterpreter(self._make(), size), self._threads
+                )
+            return self._pools[size]
 
-    def advance(self, tokens: Sequence[int]) -> Float32:
-        """See `Backend`."""
-        self._windows[:-1] = self._windows[1:]
-        self._windows[-1] = tokens
-        streams = len(tokens)
+    def _compute(self, windows: npt.NDArray[np.int32]) -> Float32:
+        streams = len(windows)
         size = 1 if streams == 1 else GROUP
-        window = self._window(size)
-        # The last group may have idle places; they read padding and nobody looks.
+        # The last group may have idle places; they read padding and their results are dropped.
         idle = -streams % size
-        padded = np.pad(self._windows, ((0, 0), (0, idle))) if idle else self._windows
-        parts = [window(padded[:, at : at + size]) for at in range(0, streams, size)]
+        padded = np.pad(windows, ((0, idle), (0, 0))) if idle else windows
+        interpreter = self._pool(size).acquire()
+        try:
+            parts = [interpreter(padded[at : at + size]) for at in range(0, streams, size)]
+        finally:
+            interpreter.lock.release()
         return (parts[0] if len(parts) == 1 else np.concatenate(parts))[:streams]
 
 
-class _Window:
-    """An interpreter for so many windows at once."""
+class _WindowInterpreter(Locked):
+    """An interpreter for so many windows at once; resized once, as some refuse a second time."""
 
     def __init__(self, interpreter: Any, streams: int) -> None:
+        super().__init__()
         self._interpreter = interpreter
         (detail,) = interpreter.get_input_details()
         self._input = detail["index"]
-        self.length = int(detail["shape_signature"][0])
-        (self._output,) = _indices(interpreter.get_output_details())
-        interpreter.resize_tensor_input(self._input, [self.length, streams])
-        interpreter.allocate_tensors()
+        self.max_length = int(detail["shape_signature"][0])
+        (self._output,) = ordered_indices(interpreter.get_output_details())
+        interpreter.resize_tensor_input(self._input, [self.max_length, streams])
+        with quiet_stderr():
+            interpreter.allocate_tensors()
 
     def __call__(self, windows: npt.NDArray[np.int32]) -> Float32:
-        """Return the probabilities [streams, V] after windows [T, streams]."""
-        self._interpreter.set_tensor(self._input, windows)
+        """Return the probabilities [streams, V] after windows [streams, T]."""
+        self._interpreter.set_tensor(self._input, np.ascontiguousarray(windows.T))
         self._interpreter.invoke()
         probabilities: Float32 = self._interpreter.get_tensor(self._output)
         return probabilities

@@ -1,4 +1,4 @@
-"""`rnn-doctor`: what is here, what is missing, how fast it is, and what to type to mend it."""
+"""`rnn-doctor`: what is here, what is missing, how fast it is, and what to type to fix it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from pi_runtime.cli import common
+from pi_runtime.cli.arguments import DEFAULT_MODEL, Parser, add_model, model_path
+from pi_runtime.cli.output import emit
+from pi_runtime.cli.process import run
 from pi_runtime.errors import UsageError
 
 SECONDS = 120.0
@@ -36,18 +38,18 @@ class Finding:
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run rnn-doctor."""
-    common.run(_examine, argv)
+    run(_examine, argv)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = common.Parser(
+    parser = Parser(
         "rnn-doctor",
         "Examine every part that speaking needs, each in a process of its own, and say what to "
-        f"type where something is wrong. MODEL left out: $RNN_MODEL, else {common.DEFAULT_MODEL}. "
+        f"type where something is wrong. MODEL left out: $RNN_MODEL, else {DEFAULT_MODEL}. "
         "Exit code 1: something is wrong.",
         "  rnn-doctor\n  rnn-doctor colab.tflite --json\n  rnn-doctor colab.tflite --only model",
     )
-    parser.add_argument("model", nargs="?", metavar="MODEL", help="a .tflite file")
+    add_model(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--only", choices=PROBES, metavar="PART", help=f"{', '.join(PROBES)}")
     parser.add_argument("--probe", choices=PROBES, help=argparse.SUPPRESS)
@@ -58,27 +60,27 @@ def _examine(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
     model = _model(args.model)
     if args.probe:
-        common.emit(json.dumps(asdict(PROBES[args.probe](model))))
+        emit(json.dumps(asdict(PROBES[args.probe](model))))
         return 0
     findings: dict[str, Finding] = {}
     for name in [args.only] if args.only else PROBES:
         finding = findings[name] = _in_a_child(name, model)
         if not args.json:
             mark = "ok   " if finding.ok else "WRONG" if finding.fix else "-    "
-            common.emit(f"{mark} {name:<12}{finding.text}\n")
+            emit(f"{mark} {name:<12}{finding.text}\n")
             if not finding.ok and finding.fix:
-                common.emit(f"      {'':<12}→ {finding.fix}\n")
+                emit(f"      {'':<12}→ {finding.fix}\n")
     if args.json:
         every = {name: asdict(finding) for name, finding in findings.items()}
-        common.emit(json.dumps(every, ensure_ascii=False, indent=1) + "\n")
+        emit(json.dumps(every, ensure_ascii=False, indent=1) + "\n")
     return int(any(finding.fix and not finding.ok for finding in findings.values()))
 
 
 def _model(argument: str | None) -> str:
     try:
-        return common.model_path(argument)
+        return model_path(argument)
     except UsageError:
-        return common.DEFAULT_MODEL
+        return DEFAULT_MODEL
 
 
 def _in_a_child(name: str, model: str) -> Finding:
@@ -117,7 +119,7 @@ def _numpy(_: str) -> Finding:
 
 
 def _interpreter(_: str) -> Finding:
-    from pi_runtime.backends.tflite import installed_runtime
+    from pi_runtime.backends.interpreter import installed_runtime
 
     runtime = installed_runtime()
     if runtime:
@@ -127,17 +129,18 @@ def _interpreter(_: str) -> Finding:
 
 
 def _model_runs(model: str) -> Finding:
-    from pi_runtime.service.worker import open_model
+    from pi_runtime.generation.generator import TextGenerator
 
-    generator = open_model(Path(model), "auto", 1)
+    generator = TextGenerator.load(model, verify=True)
     begun = time.perf_counter()
-    made = 0
+    generated = 0
     for piece in generator.stream(seed=0, max_gen_length=200, temperature=1.0):
-        made += len(piece)
-    speed = made / (time.perf_counter() - begun)
-    note = f" ({generator.fallback})" if generator.fallback else ""
+        generated += len(piece)
+    speed = generated / (time.perf_counter() - begun)
+    note = f" ({generator.fallback_reason})" if generator.fallback_reason else ""
     return Finding(
-        f"{model}: right numbers, {speed:.0f} characters a second by {generator.backend.name}{note}"
+        f"{model}: right numbers, {speed:.0f} characters per second by "
+        f"{generator.backend.name}{note}"
     )
 
 
@@ -154,18 +157,20 @@ def _engines(_: str) -> Finding:
 def _voice(model: str) -> Finding:
     from pi_runtime.errors import ModelFileError
     from pi_runtime.model.file import ModelFile
-    from pi_runtime.speech.engines import Wishes, open_engine
-    from pi_runtime.speech.language import language_of
+    from pi_runtime.speech import SpeechSession
 
     try:
-        language = language_of(list(ModelFile(model).vocabulary.tokens())[:40])
+        tokens = ModelFile(model).vocabulary.tokens()
     except ModelFileError:
-        language = "en"
-    engine = open_engine("auto", Wishes(language=language))
-    begun = time.perf_counter()
-    pcm = engine.synthesize(_HELLO.get(language, "1 2 3"))
-    took = time.perf_counter() - begun
-    return Finding(f"{language} by {engine.name}: {pcm.seconds:.1f} s of sound in {took:.2f} s")
+        tokens = []
+    with SpeechSession(tokens=tokens) as session:
+        language = session.language()
+        engine = session.open()
+        begun = time.perf_counter()
+        pcm = session.synthesize(_HELLO.get(language, "1 2 3"))
+        took = time.perf_counter() - begun
+    seconds = pcm.seconds if pcm else 0.0
+    return Finding(f"{language} by {engine}: {seconds:.1f} s of sound in {took:.2f} s")
 
 
 def _card(_: str) -> Finding:

@@ -1,48 +1,46 @@
-"""textgenrnn's interactive mode: a token at a time, chosen by number."""
+"""textgenrnn's interactive mode: one token at a time, chosen by number."""
 
 from __future__ import annotations
 
 import sys
 
-from pi_runtime.cli import common
+from pi_runtime.cli.output import note
 from pi_runtime.generation.generator import TextGenerator
-from pi_runtime.generation.interactive import Composer
+from pi_runtime.generation.interactive import InteractiveText
 from pi_runtime.model.vocabulary import START
 
 CONTROLS = "a number: that one   o: words of your own   x: take one back   s: stop"
 
 
-def compose(generator: TextGenerator, prefix: str | None, count: int) -> str:
+def interact(generator: TextGenerator, prefix: str | None, count: int) -> str:
     """Ask at the terminal for one token after the other; return the text.
 
     Questions go to stderr, so that stdout gets the text alone. The end of stdin stops too.
     """
-    composer = Composer(generator, prefix)
-    common.say(CONTROLS)
+    text = InteractiveText(generator, prefix)
+    note(CONTROLS)
     while True:
-        options = composer.options(count)
-        common.say(f"\n{composer.text}▁")
-        listed = (f"{number} {_shown(token)}" for number, token in enumerate(options, 1))
-        common.say("   ".join(listed))
+        choices = {str(number): token for number, token in enumerate(text.options(count), 1)}
+        note(f"\n{text.text}▁")
+        note("   ".join(f"{number} {_shown(token)}" for number, token in choices.items()))
         line = sys.stdin.readline()
         choice = line.strip()
         if not line or choice == "s":
-            return composer.text
+            return text.text
         if choice == "x":
-            composer.back()
+            text.undo()
         elif choice == "o":
-            composer.write(sys.stdin.readline().rstrip("\n"))
-        elif choice.isascii() and choice.isdigit() and 0 < int(choice) <= len(options):
-            token = options[int(choice) - 1]
-            if token == START:
-                return composer.text
-            composer.add(token)
+            text.write(sys.stdin.readline().rstrip("\n"))
+        elif choice in choices:
+            if choices[choice] == START:
+                return text.text
+            text.add(choices[choice])
         else:
-            common.say(CONTROLS)
+            note(CONTROLS)
 
 
 def _shown(token: str) -> str:
-    """Return a token as it can be told apart on a line."""
+    """Return a token in a form that is visible on a line."""
     if token == START:
         return "(end)"
     return token if token.strip() and token.isprintable() else repr(token)

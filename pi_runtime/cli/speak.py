@@ -7,47 +7,61 @@ import json
 import logging
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import chain
 from typing import NoReturn
 
-from pi_runtime.cli import common, options, speech_options
+from pi_runtime.cli.arguments import (
+    DEFAULT_MODEL,
+    SAMPLING,
+    Parser,
+    add_generation,
+    add_model,
+    changed_options,
+    model_is_named,
+    model_path,
+    sampling_options,
+    unused_option,
+    warn_about_prefix,
+)
+from pi_runtime.cli.output import emit, note
+from pi_runtime.cli.process import run
+from pi_runtime.cli.speech_arguments import add_sound, add_speech, open_sink, speech_config
 from pi_runtime.errors import SpeechError, UsageError
 from pi_runtime.service.client import ask, service_is_up
 
 CONTROLS = ("status", "stop", "pause", "resume")
-SENT_ALONG = ("prefix", "temperature", "max_gen_length", "seed")
-"""The options that the service takes; with others it speaks as it was set."""
+SENT = (*SAMPLING, "prefix", "seed")
+"""The options that are sent to the service; with others it speaks as it was set."""
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run rnn-speak."""
-    common.run(_speak, argv)
+    run(_speak, argv)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = common.Parser(
+    parser = Parser(
         "rnn-speak",
         "Speak generated text, sentence by sentence, as it is generated; the text itself goes to "
-        f"stdout. MODEL left out: $RNN_MODEL, else {common.DEFAULT_MODEL}; and where the service "
+        f"stdout. MODEL left out: $RNN_MODEL, else {DEFAULT_MODEL}; and if the service "
         "is up, it speaks, in its turn.",
         "  rnn-speak colab.tflite\n"
         "  rnn-speak colab.tflite --wav speech.wav --seed 7\n"
         '  rnn-speak --text "Hello there." --rate 0.8\n'
         "  rnn-speak --list-voices ru",
     )
-    parser.add_argument("model", nargs="?", metavar="MODEL", help="a .tflite file")
+    add_model(parser)
     parser.add_argument("--text", metavar="TEXT|-", help="speak this (-: stdin), generate nothing")
-    speech_options.add_speech(parser)
-    speech_options.add_sound(parser)
+    add_speech(parser)
+    add_sound(parser)
     service = parser.add_argument_group("the service")
-    service.add_argument("--local", action="store_true", help="speak alone, past the service")
+    service.add_argument("--local", action="store_true", help="speak here, bypassing the service")
     for control in CONTROLS:
         service.add_argument(f"--{control}", dest="control", action="store_const", const=control)
     lists = parser.add_argument_group("what there is")
     lists.add_argument("--list-engines", action="store_true")
     lists.add_argument("--list-voices", nargs="?", const="", metavar="LANGUAGE")
     lists.add_argument("--list-devices", action="store_true")
-    options.add_generation(parser)
+    add_generation(parser)
     return parser
 
 
@@ -56,48 +70,34 @@ def _speak(argv: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="note: %(message)s", stream=sys.stderr)
     if args.list_engines or args.list_voices is not None or args.list_devices:
         for line in _lists(args):
-            common.emit(f"{line}\n")
+            emit(f"{line}\n")
         return 0
     if args.control:
         return _control(args.control)
     if _is_for_the_service(args):
         return _ask_service(args)
-    from pi_runtime.speech.pipeline import speak
-    from pi_runtime.speech.sentences import split_sentences
+    from pi_runtime.speech import SpeechSession
 
-    sink = speech_options.open_sink(args)
+    sink = open_sink(args)
     if args.text is not None:
-        given = _given(args.text)
-        texts: Iterable[Iterable[str]] = [[given]]
-        tokens: Iterable[str] = [given]
+        pieces: Iterable[str] = [_given(args.text)]
+        tokens: Iterable[str] = pieces
     else:
-        texts, tokens = _generated(args)
-    sentences = (
-        sentence for pieces in texts for sentence in split_sentences(pieces, args.max_sentence)
-    )
-    first = next(sentences, "")
-    speaker, language = speech_options.open_speaker(args, first, tokens)
+        pieces, tokens = _generated(args)
     out = sys.stderr if args.raw else sys.stdout
-    with sink:
-        count = speak(
-            chain([first], sentences),
-            speaker,
-            sink,
-            lambda sentence: common.emit(f"{sentence}\n", out),
-            pre_silence=args.pre_silence,
-            sentence_silence=args.sentence_silence,
-        )
-    _check_spoken(count)
-    where = f", {args.wav}" if args.wav else ""
-    common.say(f"{speaker.engine.name}, {language}, {count} sentences{where}")
+    with SpeechSession(speech_config(args), tokens) as session:
+        spoken = session.speak(pieces, sink, lambda sentence: emit(f"{sentence}\n", out))
+    _check_spoken(spoken.sentences)
+    path = f", {args.wav}" if args.wav else ""
+    note(f"{spoken.engine}, {spoken.language}, {spoken.sentences} sentences{path}")
     return 0
 
 
 def _control(do: str) -> int:
-    answer = ask(do)
-    answer.pop("ok")
-    if answer:
-        common.emit(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+    reply = ask(do)
+    reply.pop("ok")
+    if reply:
+        emit(json.dumps(reply, ensure_ascii=False, indent=2) + "\n")
     return 0
 
 
@@ -105,13 +105,12 @@ def _is_for_the_service(args: argparse.Namespace) -> bool:
     """Return whether the service is to speak: it is up, and owns the sound card.
 
     Raises:
-        UsageError: it is, but it was set to speak otherwise.
+        UsageError: it is, but an option asks for what it does not do.
     """
-    named = common.model_is_named(args.model) and args.text is None
+    named = model_is_named(args.model) and args.text is None
     if args.local or args.wav or args.raw or named or not service_is_up():
         return False
-    other = common.changed(_parser(), args, besides=(*SENT_ALONG, "n", "text"))
-    if other:
+    if other := unused_option(_parser(), args, (*SENT, "n", "text")):
         raise UsageError(
             f"the service speaks with its own {other}",
             "change /etc/default/rnn-speak and reload it, or add --local",
@@ -121,23 +120,23 @@ def _is_for_the_service(args: argparse.Namespace) -> bool:
 
 def _ask_service(args: argparse.Namespace) -> int:
     def tell(sentence: str) -> None:
-        common.emit(f"{sentence}\n")
+        emit(f"{sentence}\n")
 
     if args.text is not None:
-        answer = ask("say", tell, text=_given(args.text))
-        _check_spoken(answer["sentences"] or answer["stopped"])
-        common.say(f"{answer['engine']}, {answer['sentences']} sentences, by the service")
+        reply = ask("say", tell, text=_given(args.text))
+        _check_spoken(reply["sentences"] or reply["stopped"])
+        note(f"{reply['engine']}, {reply['sentences']} sentences, by the service")
         return 0
-    changed = common.changed_values(_parser(), args, SENT_ALONG)
+    members = changed_options(_parser(), args, SENT)
     for index in range(args.n):
         if args.seed is not None:
-            changed["seed"] = (args.seed + index) % 2**32
-        answer = ask("speak", tell, **changed)
-        common.say(
-            f"seed {answer['seed']}, {answer['engine']}, {answer['sentences']} sentences, "
+            members["seed"] = (args.seed + index) % 2**32
+        reply = ask("speak", tell, **members)
+        note(
+            f"seed {reply['seed']}, {reply['engine']}, {reply['sentences']} sentences, "
             "by the service"
         )
-        if answer["stopped"]:
+        if reply["stopped"]:
             break
     return 0
 
@@ -173,22 +172,27 @@ def _given(text: str) -> str:
         raise UsageError("the text on stdin is not UTF-8", "convert it, e.g. with iconv") from None
 
 
-def _generated(args: argparse.Namespace) -> tuple[Iterator[Iterator[str]], Iterable[str]]:
-    """Return the texts, each in pieces, and the model's vocabulary."""
-    from pi_runtime.generation.generator import TextGenerator, random_seed
+def _generated(args: argparse.Namespace) -> tuple[Iterator[str], Iterable[str]]:
+    """Return the texts in pieces, one after the other, and the model's vocabulary."""
+    from pi_runtime.generation.generator import TextGenerator
+    from pi_runtime.generation.params import SamplingParams
+    from pi_runtime.generation.sampling import random_seed
 
-    generator = TextGenerator.load(common.model_path(args.model), args.backend, args.threads)
-    if generator.fallback:
-        common.say(f"note: {generator.fallback}; numpy computes instead")
+    generator = TextGenerator.load(model_path(args.model), args.backend, args.threads)
+    if generator.fallback_reason:
+        note(f"note: {generator.fallback_reason}; {generator.backend.name} computes instead")
     if args.prefix:
-        options.warn_about_prefix(generator.vocabulary.unknown(args.prefix))
+        warn_about_prefix(generator.vocabulary.unknown(args.prefix))
     seed = random_seed() if args.seed is None else args.seed
-    common.say(f"seed {seed}")
-    texts = (
-        generator.stream(args.prefix, args.temperature, args.max_gen_length, seed, index)
-        for index in range(args.n)
-    )
-    return texts, generator.vocabulary.tokens()
+    note(f"seed {seed}")
+    params = SamplingParams(**sampling_options(args))
+
+    def pieces() -> Iterator[str]:
+        for index in range(args.n):
+            yield from generator.stream(args.prefix, seed=seed, index=index, params=params)
+            yield "\n"  # which ends a sentence
+
+    return pieces(), generator.vocabulary.tokens()
 
 
 if __name__ == "__main__":

@@ -10,10 +10,22 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from pi_runtime.cli import common, options, speech_options
+from pi_runtime.cli.arguments import (
+    DEFAULT_MODEL,
+    Parser,
+    add_generation,
+    add_model,
+    model_path,
+    sampling_options,
+)
+from pi_runtime.cli.process import run
+from pi_runtime.cli.speech_arguments import add_sound, add_speech, speech_config
 from pi_runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from pi_runtime.service.settings import ServiceSettings
 
 SETTINGS_VARIABLE = "OPTIONS"
 
@@ -24,20 +36,20 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run rnn-speakd."""
-    common.run(_serve, argv)
+    run(_serve, argv)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = common.Parser(
+    parser = Parser(
         "rnn-speakd",
         "Speak a text, wait, and speak the next, until SIGTERM; take requests on a control socket "
         "meanwhile. SIGHUP reloads the model and the settings. MODEL left out: $RNN_MODEL, else "
-        f"{common.DEFAULT_MODEL}.",
+        f"{DEFAULT_MODEL}.",
         "  rnn-speakd --interval 10m\n"
         "  rnn-speakd colab.tflite --interval 5m-20m --engine festival\n"
         "  rnn-speakd --on-demand --settings /etc/default/rnn-speak",
     )
-    parser.add_argument("model", nargs="?", metavar="MODEL", help="a .tflite file")
+    add_model(parser)
     when = parser.add_argument_group("when")
     when.add_argument(
         "--interval",
@@ -52,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         "--settings",
         type=Path,
         metavar="FILE",
-        help=f'a file with a line {SETTINGS_VARIABLE}="…" of further options, read anew at SIGHUP',
+        help=f'a file with a line {SETTINGS_VARIABLE}="…" of further options, read again at SIGHUP',
     )
     service.add_argument(
         "--socket",
@@ -60,9 +72,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="the control socket to listen on, where systemd hands over none",
     )
-    speech_options.add_speech(parser)
-    speech_options.add_sound(parser)
-    options.add_generation(parser)
+    add_speech(parser)
+    add_sound(parser)
+    add_generation(parser)
     return parser
 
 
@@ -77,7 +89,7 @@ def _interval(text: str) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def read_settings(argv: list[str]) -> argparse.Namespace:
+def read_settings(argv: list[str]) -> ServiceSettings:
     """Return the settings that a command line, and the file it may name, make now.
 
     The command line has the last word.
@@ -85,14 +97,33 @@ def read_settings(argv: list[str]) -> argparse.Namespace:
     Raises:
         UsageError: an option is wrong, or the file cannot be read.
     """
-    parser = _parser()
-    settings = parser.parse_args(argv)
-    if settings.settings:
-        settings = parser.parse_args([*_options_in(settings.settings), *argv])
-    if settings.raw or settings.wav:
+    from pi_runtime.generation.params import SamplingParams
+    from pi_runtime.service.settings import ServiceSettings
+
+    args = _read_options(argv)
+    if args.raw or args.wav:
         raise UsageError("a service plays to a sound device", "leave --wav and --raw out")
-    settings.model = common.model_path(settings.model)
-    return settings
+    return ServiceSettings(
+        model=Path(model_path(args.model)),
+        speech=speech_config(args),
+        params=SamplingParams(**sampling_options(args)),
+        prefix=args.prefix,
+        seed=args.seed,
+        backend=args.backend,
+        threads=args.threads,
+        interval=args.interval,
+        on_demand=args.on_demand,
+        device=args.device,
+        wait=args.wait,
+    )
+
+
+def _read_options(argv: list[str]) -> argparse.Namespace:
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.settings:
+        args = parser.parse_args([*_options_in(args.settings), *argv])
+    return args
 
 
 def _options_in(path: Path) -> list[str]:
@@ -107,33 +138,33 @@ def _options_in(path: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read ({error})", "mend it") from None
+        raise UsageError(f"{path} cannot be read ({error})", "fix it") from None
     return found
 
 
 def _serve(argv: list[str]) -> int:
     _log()
-    settings = read_settings(argv)
+    args = _read_options(argv)
     from pi_runtime.service.daemon import Daemon, open_listener
     from pi_runtime.service.systemd import passed_socket
 
     listener = passed_socket()
-    if not listener and settings.socket:
-        listener = open_listener(settings.socket)
+    if not listener and args.socket:
+        listener = open_listener(args.socket)
 
     async def serve() -> None:
         await Daemon(lambda: read_settings(argv), listener).run()
 
     asyncio.run(serve())
-    if settings.socket:
-        settings.socket.unlink(missing_ok=True)
-    # A thread may still wait for a sound card or an engine, and nobody waits for it.
+    if args.socket:
+        args.socket.unlink(missing_ok=True)
+    # A thread may still be waiting for a sound card or an engine; it is not waited for.
     logging.shutdown()
     os._exit(0)
 
 
 def _log() -> None:
-    """Log to stderr, with priorities where it is the journal that reads."""
+    """Log to stderr, with priorities if that is the journal."""
     handler = logging.StreamHandler(sys.stderr)
     if os.environ.get("JOURNAL_STREAM"):
         handler.setFormatter(_Journal())

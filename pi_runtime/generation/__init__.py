@@ -1,1 +1,1 @@
-"""From probabilities to texts."""
+"""From a model to texts: sampling, the decode loop, and `TextGenerator`."""

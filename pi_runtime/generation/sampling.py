@@ -8,20 +8,22 @@ same tokens under every NumPy version.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from pi_runtime.generation.params import SamplingParams
 from pi_runtime.model.network import EPSILON
 
 
-def temperature_at(schedule: Sequence[float], length: int) -> float:
-    """Return the temperature for the next token of a text of `length` tokens.
-
-    The schedule is cycled token by token; `length` counts the start token.
-    """
-    return schedule[(length - 1) % len(schedule)]
+def draw(
+    probabilities: npt.NDArray[np.float32],
+    params: SamplingParams,
+    length: int,
+    random: np.random.RandomState,
+) -> int:
+    """Draw the id of the next token of a text of `length` tokens, its start token counted."""
+    return sample(probabilities, params.temperature_at(length), random)
 
 
 def sample(
@@ -34,13 +36,13 @@ def sample(
     second one, textgenrnn fails with a KeyError, and this takes the likeliest id other than 0.
     """
     if not temperature:
-        index = int(np.argmax(probabilities))
+        token_id = int(np.argmax(probabilities))
     else:
         weights = _sharpened(np.asarray(probabilities, np.float64), temperature)
-        index = int(np.argmax(random.multinomial(1, weights)))
-        if index == 0:
-            index = int(np.argsort(weights)[-2])
-    return index or 1 + int(np.argmax(probabilities[1:]))
+        token_id = int(np.argmax(random.multinomial(1, weights)))
+        if token_id == 0:
+            token_id = int(np.argsort(weights)[-2])
+    return token_id or 1 + int(np.argmax(probabilities[1:]))
 
 
 def _sharpened(

@@ -1,55 +1,47 @@
-"""One text in the making: what the network reads next, and what its answer adds."""
+"""A text in progress: which token the network reads next, and what text the tokens make.
+
+Source: `textgenrnn_generate` in textgenrnn 2.0.0 (utils.py). One thing differs: with single_text
+and a prefix, textgenrnn cuts the first T tokens off the result, and the prefix with them. Here the
+text keeps them, and ends with what textgenrnn returns.
+"""
 
 from __future__ import annotations
-
-from collections import deque
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from pi_runtime.generation.sampling import sample, temperature_at
+from pi_runtime.generation.params import SamplingParams
+from pi_runtime.generation.sampling import draw
 from pi_runtime.model.vocabulary import START, Vocabulary
 
+Probabilities = npt.NDArray[np.float32]
 
-class Draft:
-    """A text, from its start token to its end.
 
-    Source: `textgenrnn_generate` in textgenrnn 2.0.0 (utils.py). One thing differs: with
-    single_text and a prefix, textgenrnn cuts the first T tokens off the result, and the prefix
-    with them. Here the text keeps them, and ends with what textgenrnn returns.
+class Sequence:
+    """The tokens of a text from its start token on; a subclass decides which one follows.
+
+    The network reads the last T of the tokens given, which is all that it can see, then each one
+    that is added. `decode` calls `next_id` and `take` in turns.
     """
 
     def __init__(
-        self,
-        vocabulary: Vocabulary,
-        max_length: int,
-        prefix: str | None,
-        schedule: Sequence[float],
-        max_gen_length: int,
-        random: np.random.RandomState,
+        self, vocabulary: Vocabulary, max_length: int, tokens: list[str], hidden: int
     ) -> None:
-        self._vocabulary = vocabulary
-        self._schedule = schedule
-        self._random = random
-        self._joiner = vocabulary.joiner()
-        given = vocabulary.split(prefix) if prefix else None
-        self._hidden = 1
-        """How many of the first tokens are not part of the text."""
-        if not vocabulary.single_text:
-            tokens = [START, *(given or [])]
-        elif given is not None:
-            tokens, self._hidden = given, 0
-        else:
-            tokens, self._hidden = [""], max_length
-        self._limit = max_gen_length + (max_length if vocabulary.single_text else 0)
-        self._waiting = deque([vocabulary.id(token) for token in tokens][-max_length:] or [0])
-        self._length = 0
-        self._pieces: list[str] = []
-        self._unread = 0
+        """Begin with these tokens, of which the first `hidden` are not part of the text."""
+        self.vocabulary = vocabulary
+        self.token_ids = [vocabulary.id(token) for token in tokens][-max_length:] or [0]
+        """What the network reads: the given window, then what was added."""
+        self.ids_read = 0
+        """How many of them it has read."""
+        self.length = 0
+        """Tokens so far, the hidden ones counted."""
         self.done = False
+        self._hidden = hidden
+        self._joiner = vocabulary.joiner()
+        self._pieces: list[str] = []
+        self._pieces_taken = 0
         for token in tokens:
-            self._add(token)
+            self._append(token)
 
     @property
     def text(self) -> str:
@@ -58,38 +50,93 @@ class Draft:
 
     def settled(self) -> str:
         """Return what has been settled since the last call."""
-        news = "".join(self._pieces[self._unread :])
-        self._unread = len(self._pieces)
+        news = "".join(self._pieces[self._pieces_taken :])
+        self._pieces_taken = len(self._pieces)
         return news
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are tokens that the network has not read."""
+        return self.ids_read < len(self.token_ids)
 
     def next_id(self) -> int:
         """Return the token id that the network reads next."""
-        return self._waiting.popleft()
+        token_id = self.token_ids[self.ids_read]
+        self.ids_read += 1
+        return token_id
 
-    def take(self, probabilities: npt.NDArray[np.float32]) -> None:
-        """Take the network's answer, [V], to the last `next_id()`: draw a token from it.
+    def take(self, probabilities: Probabilities) -> None:
+        """Take the probabilities of the token after the one that was read, [V]."""
+        raise NotImplementedError
 
-        While the prefix is still being read, the answer is of no use and is let go.
-        """
-        if self._waiting:
-            return
-        temperature = temperature_at(self._schedule, self._length)
-        number = sample(probabilities, temperature, self._random)
-        if number not in self._vocabulary:
-            # A gap in the vocabulary: textgenrnn fails with a KeyError here.
-            number = int(np.argmax(np.where(self._vocabulary.drawable, probabilities, -1)))
-        self._waiting.append(number)
-        self._add(self._vocabulary.token(number))
+    def add(self, token: str, token_id: int) -> None:
+        """Continue with a token; the start mark ends the text."""
+        self.token_ids.append(token_id)
+        if token == START:
+            self.finish()
+        else:
+            self._append(token)
 
-    def _add(self, token: str) -> None:
-        self._length += 1
-        ended = token == START and self._length > 1
-        if self._length > self._hidden and not ended:
+    def _append(self, token: str) -> None:
+        self.length += 1
+        if self.length > self._hidden:
             self._pieces.append(self._joiner.push(token))
-        if ended or self._length >= self._limit:
-            self._finish()
 
-    def _finish(self) -> None:
-        if not self.done:
-            self.done = True
-            self._pieces.append(self._joiner.finish())
+    def finish(self) -> None:
+        """End the text."""
+        self.done = True
+        self._pieces.append(self._joiner.finish())
+
+
+class SampledSequence(Sequence):
+    """A text whose tokens are drawn at random."""
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        max_length: int,
+        prefix: str | None,
+        params: SamplingParams,
+        random: np.random.RandomState,
+    ) -> None:
+        self._params = params
+        self._random = random
+        given = vocabulary.split(prefix) if prefix else None
+        hidden, limit = 1, params.max_gen_length
+        if not vocabulary.single_text:
+            tokens = [START, *(given or [])]
+        elif given is not None:
+            tokens, hidden = given, 0
+        else:
+            tokens, hidden = [""], max_length
+        self._limit = limit + (max_length if vocabulary.single_text else 0)
+        super().__init__(vocabulary, max_length, tokens, hidden)
+        if self.length >= self._limit:
+            self.finish()
+
+    def take(self, probabilities: Probabilities) -> None:
+        """Draw the next token, once the whole prefix has been read."""
+        if self.waiting:
+            return
+        token_id = draw(probabilities, self._params, self.length, self._random)
+        if token_id not in self.vocabulary:
+            # A gap in the vocabulary: textgenrnn fails with a KeyError here.
+            token_id = int(np.argmax(np.where(self.vocabulary.drawable, probabilities, -1)))
+        self.add(self.vocabulary.token(token_id), token_id)
+        if not self.done and self.length >= self._limit:
+            self.finish()
+
+
+class ChosenSequence(Sequence):
+    """A text whose tokens a person chooses; it keeps the last probabilities."""
+
+    probabilities: Probabilities
+
+    def take(self, probabilities: Probabilities) -> None:
+        """Keep them until a token is chosen."""
+        self.probabilities = probabilities.copy()
+
+    def add(self, token: str, token_id: int) -> None:
+        """Continue with a token; a person may choose the start mark and go on."""
+        self.token_ids.append(token_id)
+        self._append(token)

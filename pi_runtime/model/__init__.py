@@ -1,1 +1,1 @@
-"""A model: its file, its network, its vocabulary."""
+"""What a model is: the file that holds it, its network, and its vocabulary."""

@@ -26,28 +26,31 @@ import contextlib
 import hashlib
 import io
 import json
-import math
 import mmap
 import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-import numpy.typing as npt
-
 from pi_runtime.errors import ModelFileError
-from pi_runtime.model.network import FloatArray, Network
+from pi_runtime.model.manifest import (
+    MAX_BYTES,
+    ArraySpec,
+    Config,
+    Golden,
+    Manifest,
+    bounded,
+    typed,
+    vocabulary_from_json,
+)
+from pi_runtime.model.network import Network
 from pi_runtime.model.vocabulary import Vocabulary
 
 FORMAT_VERSION = 1
-
-MAX_FILE_BYTES = 1 << 30
-MAX_MEMBER_BYTES = 64 << 20
 MEMBERS = ("manifest.json", "config.json", "vocab.json", "golden.json")
+MAX_MEMBER_BYTES = 64 << 20
 
 _DAMAGE = (
     ArithmeticError,
@@ -63,55 +66,12 @@ _DAMAGE = (
     zlib.error,
 )
 
-_DTYPES: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "int8": np.dtype("i1")}
-
-
-@dataclass(frozen=True)
-class Config:
-    """What the weights alone do not say, and the architecture they have."""
-
-    name: str
-    max_length: int
-    """T: tokens the network sees at once."""
-    word_level: bool
-    rnn_layers: int
-    rnn_size: int
-    rnn_bidirectional: bool
-    dim_embeddings: int
-
-    @classmethod
-    def from_json(cls, members: Mapping[str, Any]) -> Config:
-        """Read a config member.
-
-        Raises:
-            ValueError: a key is missing or out of bounds.
-        """
-        config = cls(
-            name=_typed(members, "name", str),
-            max_length=_bounded(members, "max_length", 10_000),
-            word_level=_typed(members, "word_level", bool),
-            rnn_layers=_bounded(members, "rnn_layers", 100),
-            rnn_size=_bounded(members, "rnn_size", 100_000),
-            rnn_bidirectional=_typed(members, "rnn_bidirectional", bool),
-            dim_embeddings=_bounded(members, "dim_embeddings", 100_000),
-        )
-        return config
-
-
-@dataclass(frozen=True)
-class Golden:
-    """Windows with the probabilities the reference computed for them."""
-
-    windows: npt.NDArray[np.int32]
-    """[N, T]."""
-    probabilities: npt.NDArray[np.float32]
-    """[N, V]."""
-    tolerances: tuple[float, ...]
-    """The largest |Δp| a float32 backend may show, a window."""
-
 
 class ModelFile:
     """An opened, checked artefact, mapped into memory as long as anything looks into it."""
+
+    content: bytes | mmap.mmap
+    """The whole file."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open and check `path`.
@@ -119,38 +79,62 @@ class ModelFile:
         Raises:
             ModelFileError: it is missing, damaged, or not a model of this package.
         """
-        self.path = Path(path)
+        self.path: Path | None = Path(path)
+        """None for a model that was never a file."""
+        self.name = str(self.path)
+        """What errors call it."""
         try:
             file = self.path.open("rb")
         except OSError as error:
             raise ModelFileError(
-                f"{self.path}: {(error.strerror or str(error)).lower()}",
+                f"{self.name}: {(error.strerror or str(error)).lower()}",
                 "name a .tflite file that rnn-convert wrote",
             ) from None
         with file, self._trusting_nothing():
-            self._open(file)
+            size = os.fstat(file.fileno()).st_size
+            if not 0 < size <= MAX_BYTES:
+                raise ValueError(f"it has {size} bytes")
+            documents = _read_documents(file)
+            self.content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            self._check(documents)
 
-    def _open(self, file: IO[bytes]) -> None:
-        size = os.fstat(file.fileno()).st_size
-        if not 0 < size <= MAX_FILE_BYTES:
-            raise ValueError(f"it has {size} bytes")
-        members = _read_members(file)
-        self.manifest = members["manifest.json"]
-        version = self.manifest.get("format_version")
+    @classmethod
+    def from_bytes(cls, content: bytes, name: str = "the model") -> ModelFile:
+        """Check a model that lies in memory; `name` is what errors call it.
+
+        Raises:
+            ModelFileError: it is damaged, or not a model of this package.
+        """
+        model = cls.__new__(cls)
+        model.path, model.name, model.content = None, name, content
+        with model._trusting_nothing():
+            model._check(_read_documents(io.BytesIO(content)))
+        return model
+
+    def _check(self, documents: Mapping[str, Any]) -> None:
+        raw = documents["manifest.json"]
+        version = raw.get("format_version")
         if version != FORMAT_VERSION:
             raise ModelFileError(
-                f"{self.path}: format version {version!r}, this package reads {FORMAT_VERSION}",
+                f"{self.name}: format version {version!r}, this package reads {FORMAT_VERSION}",
                 "convert the checkpoint again, or install the package that wrote it",
             )
-        self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        flatbuffer = _typed(self.manifest, "flatbuffer", dict)
-        self._length = _bounded(flatbuffer, "length", size)
-        with memoryview(self._map) as whole, whole[: self._length] as graph:
+        flatbuffer = typed(raw, "flatbuffer", dict)
+        self._length = bounded(flatbuffer, "length", len(self.content))
+        with self._flatbuffer() as graph:
             if hashlib.sha256(graph).hexdigest() != flatbuffer.get("sha256"):
                 raise ValueError("its SHA-256 is not the one written down: it is damaged")
-        self.config = Config.from_json(members["config.json"])
-        self.vocabulary = _vocabulary(members["vocab.json"], self.config, self.manifest)
-        self._golden = members["golden.json"]
+        self.manifest = Manifest.from_json(raw)
+        self.config = Config.from_json(documents["config.json"])
+        self.vocabulary = vocabulary_from_json(
+            documents["vocab.json"], self.manifest.classes, word_level=self.config.word_level
+        )
+        self._golden = documents["golden.json"]
+
+    @contextlib.contextmanager
+    def _flatbuffer(self) -> Iterator[memoryview]:
+        with memoryview(self.content) as whole, whole[: self._length] as flatbuffer:
+            yield flatbuffer
 
     @contextlib.contextmanager
     def _trusting_nothing(self) -> Iterator[None]:
@@ -159,7 +143,7 @@ class ModelFile:
             yield
         except _DAMAGE as error:
             raise ModelFileError(
-                f"{self.path}: not a textgenrnn-pi model, or damaged ({error})",
+                f"{self.name}: not a textgenrnn-pi model, or damaged ({error})",
                 "make one with rnn-convert, or copy it again",
             ) from None
 
@@ -170,14 +154,10 @@ class ModelFile:
             ModelFileError: an array does not lie where the manifest says it does.
         """
         with self._trusting_nothing():
-            places = _typed(self.manifest, "arrays", dict)
-            network = Network.from_arrays(
-                {name: self._array(place) for name, place in places.items()},
-                self.config.rnn_layers,
-                self.config.rnn_bidirectional,
-            )
-            if network.classes != self.vocabulary.classes or network.units != self.config.rnn_size:
-                raise ValueError("the arrays do not have the shapes that the config gives")
+            flatbuffer = memoryview(self.content)[: self._length]
+            network = read_network(flatbuffer, self.manifest.arrays, self.config)
+            if network.classes != self.vocabulary.classes:
+                raise ValueError("the arrays do not have the classes that the manifest gives")
             return network
 
     def golden(self) -> Golden:
@@ -187,88 +167,60 @@ class ModelFile:
             ModelFileError: they are damaged.
         """
         with self._trusting_nothing():
-            windows = np.array(self._golden["windows"], np.int32)
-            probabilities = np.array(self._golden["probabilities"], np.float32)
-            tolerances = tuple(float(t) for t in self._golden["tolerances"])
-            count = len(tolerances)
-            if not count or windows.shape != (count, self.config.max_length):
-                raise ValueError(f"its golden windows have shape {list(windows.shape)}")
-            if windows.min() < 0 or windows.max() >= self.vocabulary.classes:
-                raise ValueError("a golden window holds an unknown id")
-            if probabilities.shape != (count, self.vocabulary.classes):
-                raise ValueError(f"its golden answers have shape {list(probabilities.shape)}")
-            return Golden(windows, probabilities, tolerances)
-
-    def _array(self, place: Mapping[str, Any]) -> FloatArray:
-        array: FloatArray = self._view(place, _DTYPES[_typed(place, "dtype", str)])
-        if array.dtype == np.int8:
-            scale = self._view(_typed(place, "scale", dict), _DTYPES["float32"])
-            array = array.astype(np.float32) * scale
-        return array
-
-    def _view(self, place: Mapping[str, Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-        offset = place["offset"]
-        shape = [_bounded({"axis": axis}, "axis", MAX_FILE_BYTES) for axis in place["shape"]]
-        strides = [_bounded({"stride": s}, "stride", MAX_FILE_BYTES) for s in place["strides"]]
-        if type(offset) is not int or offset < 0 or len(shape) != len(strides) or len(shape) > 2:
-            raise ValueError("an array's place is malformed")
-        end = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-        if end + dtype.itemsize > self._length or math.prod(shape) > self._length:
-            raise ValueError("an array reaches beyond the FlatBuffer")
-        return np.ndarray(shape, dtype, self._map, offset, strides)
+            return Golden.from_json(self._golden, self.config.max_length, self.vocabulary.classes)
 
 
-def _read_members(file: IO[bytes]) -> dict[str, Any]:
+def read_network(flatbuffer: Any, arrays: Mapping[str, ArraySpec], config: Config) -> Network:
+    """Return the network whose arrays lie in a buffer.
+
+    Raises:
+        ValueError: an array reaches beyond the buffer, or the architecture is not the config's.
+    """
+    network = Network.from_arrays(
+        {name: spec.read(flatbuffer) for name, spec in arrays.items()},
+        config.rnn_layers,
+        config.rnn_bidirectional,
+    )
+    if network.units != config.rnn_size:
+        raise ValueError("the arrays do not have the shapes that the config gives")
+    return network
+
+
+def _read_documents(file: IO[bytes]) -> dict[str, Any]:
     with zipfile.ZipFile(file) as archive:
         infos = {info.filename: info for info in archive.infolist()}
         if sorted(infos) != sorted(MEMBERS) or len(archive.infolist()) != len(MEMBERS):
             raise ValueError("its associated files are not the four that belong there")
-        contents = {}
+        documents = {}
         for name, info in infos.items():
             if info.file_size > MAX_MEMBER_BYTES:
                 raise ValueError(f"{name} is larger than {MAX_MEMBER_BYTES} bytes")
             with archive.open(info) as member:
-                contents[name] = json.loads(member.read(MAX_MEMBER_BYTES).decode("utf-8"))
-            if not isinstance(contents[name], dict):
+                documents[name] = json.loads(member.read(MAX_MEMBER_BYTES).decode("utf-8"))
+            if not isinstance(documents[name], dict):
                 raise ValueError(f"{name} is not an object")
-    return contents
+    return documents
 
 
-def _vocabulary(
-    members: Mapping[str, Any], config: Config, manifest: Mapping[str, Any]
-) -> Vocabulary:
-    classes = _bounded(manifest, "classes", 10_000_000)
-    seen = set()
-    for token, number in members.items():
-        if type(number) is not int or not 0 < number < classes or number in seen:
-            raise ValueError(f"the vocabulary gives {token!r} the id {number!r}")
-        seen.add(number)
-    if not seen:
-        raise ValueError("the vocabulary is empty")
-    return Vocabulary(members, classes, word_level=config.word_level)
+def pack_model(
+    flatbuffer: bytes, manifest: Manifest, config: Config, vocabulary: Vocabulary, golden: Golden
+) -> bytes:
+    """Return an artefact's bytes; the same input gives the same bytes."""
+    return seal(
+        flatbuffer,
+        {
+            "manifest.json": manifest.to_json(),
+            "config.json": config.to_json(vocabulary),
+            "vocab.json": vocabulary.ids,
+            "golden.json": golden.to_json(),
+        },
+    )
 
 
-def _typed(members: Mapping[str, Any], key: str, kind: type) -> Any:
-    if key not in members or type(members[key]) is not kind:
-        raise ValueError(f"{key} is missing or is not {kind.__name__}")
-    return members[key]
-
-
-def _bounded(members: Mapping[str, Any], key: str, largest: int) -> int:
-    value: int = _typed(members, key, int)
-    if not 0 < value <= largest:
-        raise ValueError(f"{key} is {value}, not 1 to {largest}")
-    return value
-
-
-def pack_model(flatbuffer: bytes, members: Mapping[str, Any]) -> bytes:
-    """Return an artefact's bytes.
-
-    `members` holds the four JSON documents; the manifest's format version and `flatbuffer` entry
-    are filled in here. The same input gives the same bytes.
-    """
+def seal(flatbuffer: bytes, documents: Mapping[str, Any]) -> bytes:
+    """Return a FlatBuffer with the four documents behind it, its length and hash among them."""
     manifest = {
-        **members["manifest.json"],
+        **documents["manifest.json"],
         "format_version": FORMAT_VERSION,
         "flatbuffer": {
             "length": len(flatbuffer),
@@ -279,7 +231,7 @@ def pack_model(flatbuffer: bytes, members: Mapping[str, Any]) -> bytes:
     packed.write(flatbuffer)
     with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED) as archive:
         for name in MEMBERS:
-            document = manifest if name == "manifest.json" else members[name]
+            document = manifest if name == "manifest.json" else documents[name]
             info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, json.dumps(document, ensure_ascii=False, indent=1))

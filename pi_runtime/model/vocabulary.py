@@ -29,13 +29,13 @@ class Vocabulary:
         self.ids = dict(ids)
         self.classes = classes
         self.word_level = word_level
-        self._tokens = {number: token for token, number in self.ids.items()}
+        self._tokens = {token_id: token for token, token_id in self.ids.items()}
         self.drawable = np.zeros(classes, bool)
-        """[V]: which ids have a token. Padding has none, nor has a gap between the ids."""
+        """[V]: which ids have a token. Padding has none, nor does a gap between the ids."""
         self.drawable[list(self._tokens)] = True
 
-    def __contains__(self, number: int) -> bool:
-        return number in self._tokens
+    def __contains__(self, token_id: int) -> bool:
+        return token_id in self._tokens
 
     @property
     def single_text(self) -> bool:
@@ -43,20 +43,20 @@ class Vocabulary:
         return START not in self.ids
 
     def tokens(self) -> Iterable[str]:
-        """Return all tokens but the start mark, in the order of their ids: commonest first."""
+        """Return all tokens but the start mark, in the order of their ids: most common first."""
         return (token for token in sorted(self.ids, key=self.ids.__getitem__) if token != START)
 
     def id(self, token: str) -> int:
-        """Return a token's id, or 0 where it has none."""
+        """Return a token's id, or 0 if it has none."""
         return self.ids.get(token, 0)
 
-    def token(self, number: int) -> str:
+    def token(self, token_id: int) -> str:
         """Return the token of an id.
 
         Raises:
             KeyError: the id has none.
         """
-        return self._tokens[number]
+        return self._tokens[token_id]
 
     def split(self, prefix: str) -> list[str]:
         """Cut a prefix into tokens as textgenrnn does, known or not."""
@@ -112,7 +112,7 @@ def _spaced(text: str) -> str:
 class WordJoiner:
     """Word-level text: tokens joined by spaces and cleaned up, as far as it is settled.
 
-    The clean-up looks ahead: past a punctuation mark by a token, past an opening quote to its
+    The clean-up looks ahead: one token beyond a punctuation mark, from an opening quote to its
     closing one or the end of the line. `push` returns only what no later token can change, so the
     pieces joined equal `clean_up(" ".join(tokens))`.
     """

@@ -1,4 +1,4 @@
-"""How a command asks the service. Imports next to nothing: a warm answer takes milliseconds."""
+"""How a command asks the service. Imports next to nothing: a warm one-off takes milliseconds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 from pi_runtime.errors import Error, UsageError
 
-TYPE_CHECKING = False  # see pi_runtime.cli.common
+TYPE_CHECKING = False  # see pi_runtime.cli.process
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from socket import socket
@@ -18,7 +18,7 @@ CONTROL = "/run/rnn-speak/control"
 
 
 class ServiceError(Error):
-    """The service answered that it could not."""
+    """The service replied that it could not."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -27,7 +27,7 @@ class ServiceError(Error):
 
 def service_is_up() -> bool:
     """Return whether there is a control socket at all."""
-    return os.path.exists(_address())  # noqa: PTH110 - pathlib costs more than the answer
+    return os.path.exists(_address())  # noqa: PTH110 - importing pathlib takes longer than this
 
 
 def service_is_open() -> bool:
@@ -36,15 +36,15 @@ def service_is_open() -> bool:
 
 
 def ask(
-    do: str, sentence: Callable[[str], None] = lambda text: None, **members: object
+    do: str, on_sentence: Callable[[str], None] = lambda sentence: None, **members: object
 ) -> dict[str, Any]:
-    """Send a request; return its answer. Members that are None stay at the service's setting.
+    """Send a request; return its reply. Members that are None stay at the service's setting.
 
-    `sentence` is called with each sentence as it is spoken. Closing the connection, as Ctrl-C
-    does, ends what this request lets the service speak.
+    `on_sentence` is called with each sentence as it is spoken. Closing the connection, as Ctrl-C
+    does, stops what the service speaks for this request.
 
     Raises:
-        BrokenPipeError: nobody reads stdout any more.
+        BrokenPipeError: stdout has no reader any more.
         ServiceError: the service could not do it.
         UsageError: the service is not there, or not for this user.
     """
@@ -58,26 +58,26 @@ def ask(
         except PermissionError:
             raise UsageError(
                 "the service is not for this user",
-                "sudo adduser $USER rnn-speak and log in anew, or add --local",
+                "sudo adduser $USER rnn-speak and log in again, or add --local",
             ) from None
         except (ConnectionError, FileNotFoundError):
             raise _went_away() from None
         for line in _lines(link):
-            answer: dict[str, Any] = json.loads(line)
-            if "sentence" in answer:
-                sentence(answer["sentence"])
-            elif answer["ok"]:
-                return answer
+            reply: dict[str, Any] = json.loads(line)
+            if "sentence" in reply:
+                on_sentence(reply["sentence"])
+            elif reply["ok"]:
+                return reply
             else:
-                raise ServiceError(answer["error"], answer.get("code", 1))
+                raise ServiceError(reply["error"], reply.get("code", 1))
     raise _went_away()
 
 
 def _lines(link: socket) -> Iterator[bytes]:
-    """Yield the service's lines until it hangs up.
+    """Yield the service's lines until it closes the connection.
 
     Raises:
-        BrokenPipeError: nobody reads stdout any more. Ctrl-C in `ssh pi rnn-speak`, which has no
+        BrokenPipeError: stdout has no reader any more. Ctrl-C in `ssh pi rnn-speak`, which has no
             terminal, shows in nothing else.
     """
     from select import POLLERR, POLLHUP, POLLIN, poll

@@ -1,49 +1,27 @@
-"""The sound card in the service: one text after the other, each of which can be stopped."""
+"""A text being spoken to the sound card, which can be paused and stopped."""
 
 from __future__ import annotations
 
-import argparse
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from itertools import chain, takewhile
 from types import TracebackType
 from typing import Self
 
-from pi_runtime.cli import speech_options
-from pi_runtime.errors import SpeechError
-from pi_runtime.service.heartbeat import Pulse
-from pi_runtime.speech.pcm import SAMPLE_BYTES, Pcm
-from pi_runtime.speech.pipeline import speak
-from pi_runtime.speech.sentences import split_sentences
+from pi_runtime.service.heartbeat import Heartbeat
+from pi_runtime.speech import SpeechSession, Spoken
 from pi_runtime.speech.sinks import Sink
-from pi_runtime.speech.speaker import Speaker
 
-PIECE = 0.1
-"""Seconds of sound between two looks at whether to stop."""
-
-
-class Stopped(Exception):  # noqa: N818 - no error
-    """Somebody wanted silence."""
+PAUSE_SECONDS = 0.1
+"""How often a paused text looks whether to go on."""
 
 
-@dataclass(frozen=True)
-class Spoken:
-    """What became of a text."""
+class Playback:
+    """A text's turn at the card. `stop` may be called from any thread, before and while it is."""
 
-    sentences: int
-    engine: str
-    stopped: bool
-
-
-class Utterance:
-    """A text being spoken. `stop` may be called from any thread, before and while it is."""
-
-    def __init__(self, pieces: Iterable[str], tokens: Iterable[str]) -> None:
+    def __init__(self, pieces: Iterable[str]) -> None:
+        self._pieces = pieces
         self._stop = threading.Event()
-        self._pieces = takewhile(lambda piece: not self.stopped, pieces)
-        self._tokens = tokens
-        self._speaker: Speaker | None = None
+        self._session: SpeechSession | None = None
 
     @property
     def stopped(self) -> bool:
@@ -51,72 +29,46 @@ class Utterance:
         return self._stop.is_set()
 
     def stop(self) -> None:
-        """End it within a blink, in the middle of a sentence's synthesis too."""
+        """End it within a fraction of a second, in the middle of a sentence's synthesis too."""
         self._stop.set()
-        if self._speaker:
-            self._speaker.stop()
+        if self._session:
+            self._session.cancel()
 
-    def speak(
+    def run(
         self,
-        settings: argparse.Namespace,
+        session: SpeechSession,
+        sink: Sink,
         playing: threading.Event,
-        pulse: Pulse,
-        tell: Callable[[str], None],
+        heartbeat: Heartbeat,
+        on_sentence: Callable[[str], None],
     ) -> Spoken:
-        """Speak it; while `playing` is not set, wait. `tell` hears of each sentence as it begins.
+        """Speak it; while `playing` is not set, wait.
 
         Raises:
             SpeechError: there is no engine, or no sound card.
             Exception: whatever the text's pieces raise.
         """
-        count = 0
-
-        def begun(sentence: str) -> None:
-            nonlocal count
-            count += 1
-            tell(sentence)
-
-        with pulse.work():
-            sentences = split_sentences(self._pieces, settings.max_sentence)
-            first = next(sentences, "")
-            speaker, _ = speech_options.open_speaker(settings, first, self._tokens)
-            self._speaker = speaker
-            if self.stopped:
-                speaker.stop()
-            sink = speech_options.open_sink(settings)
-            try:
-                with _Gate(sink, settings.sample_rate, playing, self._stop, pulse) as gate:
-                    speak(
-                        chain([first], sentences),
-                        speaker,
-                        gate,
-                        begun,
-                        pre_silence=settings.pre_silence,
-                        sentence_silence=settings.sentence_silence,
-                    )
-            except (Stopped, SpeechError):
-                # An engine that is stopped fails; that is as it should be.
-                if not self.stopped:
-                    raise
-        return Spoken(count, speaker.engine.name, self.stopped)
+        self._session = session
+        pausable = PausableSink(sink, playing, self._stop, heartbeat)
+        with heartbeat.work():
+            return session.speak(self._pieces, pausable, on_sentence, self._stop)
 
 
-class _Gate:
-    """A sink that can be paused and stopped between two pieces."""
+class PausableSink:
+    """A sink that waits between two pieces of sound while it is paused."""
 
     def __init__(
         self,
         sink: Sink,
-        rate: int | None,
         playing: threading.Event,
         stop: threading.Event,
-        pulse: Pulse,
+        heartbeat: Heartbeat,
     ) -> None:
+        self.rate: int | None = None
         self._sink = sink
-        self._rate = rate
         self._playing = playing
         self._stop = stop
-        self._pulse = pulse
+        self._heartbeat = heartbeat
 
     def __enter__(self) -> Self:
         self._sink.__enter__()
@@ -130,15 +82,19 @@ class _Gate:
     ) -> None:
         self._sink.__exit__(kind, error, trace)
 
-    def write(self, pcm: Pcm) -> None:
+    def start(self, rate: int) -> None:
         """See `Sink`."""
-        pcm = pcm.resampled(self._rate or pcm.rate)
-        self._rate = pcm.rate
-        size = SAMPLE_BYTES * round(PIECE * pcm.rate)
-        for at in range(0, len(pcm.samples), size):
-            while not self._stop.is_set() and not self._playing.wait(PIECE):
-                self._pulse.beat()
-            if self._stop.is_set():
-                raise Stopped
-            self._sink.write(Pcm(pcm.rate, pcm.samples[at : at + size]))
-            self._pulse.beat()
+        self.rate = rate
+        self._sink.start(rate)
+
+    def write(self, samples: bytes) -> None:
+        """See `Sink`."""
+        while not self._stop.is_set() and not self._playing.wait(PAUSE_SECONDS):
+            self._heartbeat.beat()
+        if not self._stop.is_set():
+            self._sink.write(samples)
+        self._heartbeat.beat()
+
+    def abort(self) -> None:
+        """See `Sink`."""
+        self._sink.abort()

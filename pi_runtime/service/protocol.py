@@ -1,12 +1,12 @@
-"""The control socket's language: one JSON object a line, UTF-8.
+"""The control socket's language: one JSON object per line, UTF-8.
 
     request   {"v": 1, "do": "say", "text": "Hello."}
-    answer    {"ok": true, …}   or   {"ok": false, "error": "what – what to do", "code": 1}
+    reply     {"ok": true, …}   or   {"ok": false, "error": "what – what to do", "code": 1}
 
-| do | further members | the answer's |
+| do | further members | the reply's |
 | --- | --- | --- |
-| generate | n, prefix, temperature, max_gen_length, seed | texts, seed, backend, unknown |
-| speak | prefix, temperature, max_gen_length, seed | seed, sentences, engine, stopped |
+| generate | n, prefix, seed, those of `SamplingParams` | texts, seed, backend, unknown |
+| speak | prefix, seed, those of `SamplingParams` | seed, sentences, engine, stopped |
 | say | text | sentences, engine, stopped |
 | stop, pause, resume | | |
 | status | | see `rnn-speak --status` |
@@ -18,22 +18,26 @@ A client's requests are answered in order, each once. While it waits for `speak`
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from pi_runtime import checks
 from pi_runtime.errors import UsageError
-from pi_runtime.service.limits import LETTERS, TEXTS, TOKENS
+from pi_runtime.generation.params import SamplingParams
+from pi_runtime.service import limits
 
 VERSION = 1
 
-_MEMBERS: dict[str, set[str]] = {
-    "generate": {"n", "prefix", "temperature", "max_gen_length", "seed"},
-    "speak": {"prefix", "temperature", "max_gen_length", "seed"},
-    "say": {"text"},
-    "stop": set(),
-    "pause": set(),
-    "resume": set(),
-    "status": set(),
+SAMPLING = frozenset(option.name for option in fields(SamplingParams))
+
+_MEMBERS: dict[str, frozenset[str]] = {
+    "generate": SAMPLING | {"n", "prefix", "seed"},
+    "speak": SAMPLING | {"prefix", "seed"},
+    "say": frozenset({"text"}),
+    "stop": frozenset(),
+    "pause": frozenset(),
+    "resume": frozenset(),
+    "status": frozenset(),
 }
 
 
@@ -45,10 +49,10 @@ class Request:
     text: str = ""
     n: int = 1
     prefix: str | None = None
-    temperature: tuple[float, ...] | None = None
-    """None, here and below: as the service is set."""
-    max_gen_length: int | None = None
+    """None: as the service is set."""
     seed: int | None = None
+    sampling: dict[str, Any] = field(default_factory=dict)
+    """Those members of `SamplingParams` that differ from the service's."""
 
 
 def parse_request(line: bytes) -> Request:
@@ -60,7 +64,7 @@ def parse_request(line: bytes) -> Request:
     try:
         message = json.loads(line)
     except (ValueError, RecursionError):
-        raise UsageError("a request is not JSON", "send one object a line, UTF-8") from None
+        raise UsageError("a request is not JSON", "send one object per line, UTF-8") from None
     if not isinstance(message, dict):
         raise UsageError("a request is not an object", 'send {"v": 1, "do": "status"}')
     if message.pop("v", None) != VERSION:
@@ -70,43 +74,38 @@ def parse_request(line: bytes) -> Request:
         raise UsageError("a request asks for nothing known", f"do one of {', '.join(_MEMBERS)}")
     if foreign := sorted(set(message) - _MEMBERS[do]):
         raise UsageError(f"{do} has no {foreign[0][:40]!r}", f"it has {sorted(_MEMBERS[do])}")
-    request = Request(do, **{key: _CHECKS[key](value) for key, value in message.items()})
+    request = Request(
+        do,
+        text=_text("text", message.get("text", "")),
+        n=checks.whole_number("n", message.get("n", 1), 1, limits.TEXTS),
+        prefix=None if message.get("prefix") is None else _text("prefix", message["prefix"]),
+        seed=checks.seed(message.get("seed")),
+        sampling=_sampling({name: message[name] for name in SAMPLING & set(message)}),
+    )
     if do == "say" and not request.text.strip():
         raise UsageError("there is nothing to say", 'send a "text"')
-    if request.n * (request.max_gen_length or 1) > TOKENS:
-        raise UsageError("that is too much for one request", f"ask for up to {TOKENS} tokens")
+    if request.n * request.sampling.get("max_gen_length", 1) > limits.TOKENS:
+        raise UsageError(
+            "that is too much for one request", f"ask for up to {limits.TOKENS} tokens"
+        )
     return request
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > LETTERS:
-        raise UsageError("a text is no string, or too long", f"send up to {LETTERS} letters")
+def _text(name: str, value: Any) -> str:
+    text = checks.text(name, value)
+    if len(text) > limits.LETTERS:
+        raise UsageError(f"{name} is too long", f"send up to {limits.LETTERS} letters")
     # A lone surrogate, which JSON can spell, is no text.
-    return value.encode("utf-8", "replace").decode("utf-8")
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _whole(name: str, least: int, most: int) -> Any:
-    def check(value: Any) -> int:
-        if type(value) is not int or not least <= value <= most:
-            raise UsageError(f"{name} is out of bounds", f"send a number from {least} to {most}")
-        return value
-
-    return check
-
-
-def _schedule(value: Any) -> tuple[float, ...]:
-    numbers = value if isinstance(value, list) else [value]
-    right = all(type(t) in (int, float) and 0 <= t <= 1e6 for t in numbers)
-    if not right or not 0 < len(numbers) <= 1000:
-        raise UsageError("a temperature is out of bounds", "send numbers from 0 up")
-    return tuple(float(t) for t in numbers)
-
-
-_CHECKS = {
-    "text": _text,
-    "prefix": lambda value: None if value is None else _text(value),
-    "n": _whole("n", 1, TEXTS),
-    "temperature": _schedule,
-    "max_gen_length": _whole("max_gen_length", 1, TOKENS),
-    "seed": _whole("seed", 0, 2**32 - 1),
-}
+def _sampling(members: dict[str, Any]) -> dict[str, Any]:
+    """Check what is allowed to anybody, then what is allowed to a stranger."""
+    params = SamplingParams(**members)
+    schedule = checks.temperature(params.temperature)
+    if len(schedule) > limits.TEMPERATURES or max(schedule) > limits.MAX_TEMPERATURE:
+        raise UsageError(
+            "the temperature is out of bounds",
+            f"send up to {limits.TEMPERATURES} numbers from 0 to {limits.MAX_TEMPERATURE:g}",
+        )
+    return {name: getattr(params, name) for name in members}

@@ -1,4 +1,4 @@
-"""The control socket: clients that are malformed, slow or many hurt only themselves."""
+"""The control socket: clients that send garbage, are slow or too many hurt only themselves."""
 
 from __future__ import annotations
 
@@ -16,24 +16,23 @@ from pi_runtime.errors import Error, UsageError
 from pi_runtime.service.limits import LINE_BYTES
 from pi_runtime.service.protocol import Request, parse_request
 
-CLIENTS = 64
-"""The most connections at once. One more takes the place of the one that has idled longest, and
-is hung up on where none idles."""
+MAX_CONNECTIONS = 64
+"""One more takes the place of the one that has idled longest, and is refused if none is idle."""
 
-PATIENCE = 10.0
-"""Seconds that a client gets to send a line, or to take an answer."""
+CLIENT_SECONDS = 10.0
+"""How long a client gets to send a line, or to take a reply."""
 
 _LOGGER = logging.getLogger(__name__)
 
 
-class Client:
-    """A connection."""
+class Connection:
+    """A client's connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
         self.idle_since: float | None = None
-        """None while a request of it is being answered."""
+        """Event loop time; None while a request is being answered."""
         link: socket.socket = writer.get_extra_info("socket")
         peer = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         self.pid, self.uid, _ = struct.unpack("3i", peer)
@@ -42,7 +41,7 @@ class Client:
 
     @property
     def gone(self) -> bool:
-        """Whether it closed the connection. One that only stopped sending still listens."""
+        """Whether the client closed it. One that only stopped sending still listens."""
         over = select.POLLHUP | select.POLLERR | select.POLLNVAL
         return self._writer.is_closing() or any(event & over for _, event in self._poll.poll(0))
 
@@ -54,12 +53,12 @@ class Client:
             TimeoutError: it does not come.
         """
         try:
-            return await asyncio.wait_for(self._reader.readuntil(b"\n"), PATIENCE)
+            return await asyncio.wait_for(self._reader.readuntil(b"\n"), CLIENT_SECONDS)
         except asyncio.IncompleteReadError:
             return b""
         except asyncio.LimitOverrunError:
             raise UsageError(
-                "a request is too long", f"send up to {LINE_BYTES} bytes a line"
+                "a request is too long", f"send up to {LINE_BYTES} bytes per line"
             ) from None
 
     def send(self, message: dict[str, Any]) -> None:
@@ -74,59 +73,59 @@ class Client:
             TimeoutError: it does not take it.
             ConnectionError: it is gone.
         """
-        await asyncio.wait_for(self._writer.drain(), PATIENCE)
+        await asyncio.wait_for(self._writer.drain(), CLIENT_SECONDS)
 
     def close(self) -> None:
-        """Hang up; what was written still goes out."""
+        """Close it; what was written still goes out."""
         self._writer.close()
 
 
 class Server:
-    """Reads requests, and lets `answer(request, client)` answer them."""
+    """Reads requests, and lets `reply(request, connection)` answer them."""
 
-    def __init__(self, answer: Callable[[Request, Client], Awaitable[dict[str, Any]]]) -> None:
-        self._answer = answer
-        self._clients: set[Client] = set()
+    def __init__(self, reply: Callable[[Request, Connection], Awaitable[dict[str, Any]]]) -> None:
+        self._reply = reply
+        self._connections: set[Connection] = set()
 
     async def listen(self, listener: socket.socket) -> None:
-        """Accept clients from now on."""
+        """Accept connections from now on."""
         await asyncio.start_unix_server(self._serve, sock=listener, limit=LINE_BYTES)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        client = Client(reader, writer)
-        self._clients.add(client)
+        connection = Connection(reader, writer)
+        self._connections.add(connection)
         try:
-            self._make_room()
             with contextlib.suppress(TimeoutError, ConnectionError):
-                while await self._one(client):
+                self._make_room()
+                while await self._one(connection):
                     pass
         finally:
-            self._clients.discard(client)
-            client.close()
+            self._connections.discard(connection)
+            connection.close()
 
     def _make_room(self) -> None:
-        if len(self._clients) <= CLIENTS:
+        if len(self._connections) <= MAX_CONNECTIONS:
             return
-        idle = [client for client in self._clients if client.idle_since is not None]
+        idle = [each for each in self._connections if each.idle_since is not None]
         if not idle:
-            raise ConnectionError("every client is being served")
-        min(idle, key=lambda client: client.idle_since or 0.0).close()
+            raise ConnectionError("every connection is busy")
+        min(idle, key=lambda each: each.idle_since or 0.0).close()
 
-    async def _one(self, client: Client) -> bool:
+    async def _one(self, connection: Connection) -> bool:
         """Answer one request; return whether more may come."""
-        client.idle_since = asyncio.get_running_loop().time()
+        connection.idle_since = asyncio.get_running_loop().time()
         try:
-            line = await client.line()
+            line = await connection.line()
             if not line:
                 return False
-            client.idle_since = None
+            connection.idle_since = None
             request = parse_request(line)
             if request.do != "status":
-                _LOGGER.info("%s from uid %d, pid %d", request.do, client.uid, client.pid)
-            answer = {"ok": True, **await self._answer(request, client)}
+                _LOGGER.info("%s from uid %d, pid %d", request.do, connection.uid, connection.pid)
+            reply = {"ok": True, **await self._reply(request, connection)}
         except Error as error:
-            answer = {"ok": False, "error": str(error), "code": error.exit_code}
-            _LOGGER.info("refused uid %d, pid %d: %s", client.uid, client.pid, error)
-        client.send(answer)
-        await client.flush()
-        return client.idle_since is None  # a line that was too long ends the connection
+            reply = {"ok": False, "error": str(error), "code": error.exit_code}
+            _LOGGER.info("refused uid %d, pid %d: %s", connection.uid, connection.pid, error)
+        connection.send(reply)
+        await connection.flush()
+        return connection.idle_since is None  # a line that was too long ends the connection

@@ -1,66 +1,54 @@
-"""The model in the service: makes texts, one request after the other, and can be exchanged."""
+"""The thread that generates: one request after the other, with a model that can be exchanged."""
 
 from __future__ import annotations
 
 import logging
 import queue
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from pi_runtime.backends import Backend, load_backend
 from pi_runtime.generation.generator import TextGenerator
-from pi_runtime.model.file import ModelFile
-from pi_runtime.service.heartbeat import Pulse
+from pi_runtime.generation.params import SamplingParams
+from pi_runtime.service.heartbeat import BeatingBackend, Heartbeat
 from pi_runtime.service.protocol import Request
+from pi_runtime.service.settings import ServiceSettings
 
 _LOGGER = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Defaults:
-    """What a request leaves open."""
-
-    prefix: str | None
-    temperature: tuple[float, ...]
-    max_gen_length: int
-
-
-def open_model(path: Path, backend: str, threads: int) -> TextGenerator:
-    """Open a model and let it prove itself on its golden windows.
+def load_generator(settings: ServiceSettings) -> TextGenerator:
+    """Load the model and verify it on its golden windows.
 
     Raises:
         ModelFileError: the file is missing or damaged.
         BackendError: nothing here can run it, or it computes something else here.
     """
-    model = ModelFile(path)
-    chosen, fallback = load_backend(model, backend, threads, proved=True)
-    generator = TextGenerator(chosen, model.vocabulary, model.config)
-    if fallback:
-        _LOGGER.warning("%s; numpy computes instead", fallback)
+    generator = TextGenerator.load(settings.model, settings.backend, settings.threads, verify=True)
+    if generator.fallback_reason:
+        _LOGGER.warning(
+            "%s; %s computes instead", generator.fallback_reason, generator.backend.name
+        )
     return generator
 
 
-class Text:
-    """A text on its way: its pieces come while it is made."""
+class TextStream:
+    """A text on its way: its pieces arrive while it is generated."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int | None) -> None:
         self.seed = seed
+        """None: the text was given, not generated."""
         self._arriving: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
         self._arrived: list[str] = []
         self._complete = False
 
     @classmethod
-    def given(cls, text: str) -> Text:
-        """Return a text that somebody else made."""
-        whole = cls(0)
-        whole.arrive(text)
-        whole.arrive(None)
+    def given(cls, text: str) -> TextStream:
+        """Return a text that was given, not generated."""
+        whole = cls(seed=None)
+        whole.put(text)
+        whole.put(None)
         return whole
 
     @property
@@ -68,8 +56,8 @@ class Text:
         """What has been read of it."""
         return "".join(self._arrived)
 
-    def arrive(self, piece: str | BaseException | None) -> None:
-        """Add a piece; None is the end, an exception a bad one."""
+    def put(self, piece: str | BaseException | None) -> None:
+        """Add a piece; None is the end, an exception a failure that its reader raises."""
         self._arriving.put(piece)
 
     def pieces(self) -> Iterator[str]:
@@ -86,59 +74,50 @@ class Text:
                 yield piece
 
 
-class _Beating:
-    """A backend that gives a sign of life with every token."""
+class GenerationWorker:
+    """Owns the model. Requests are served in one thread, in order."""
 
-    def __init__(self, backend: Backend, pulse: Pulse) -> None:
-        self._backend = backend
-        self._pulse = pulse
-        self.name = backend.name
-        self.reset, self.rearrange = backend.reset, backend.rearrange
-
-    def advance(self, tokens: Sequence[int]) -> npt.NDArray[np.float32]:
-        """See `Backend`."""
-        self._pulse.beat()
-        return self._backend.advance(tokens)
-
-
-class Writer:
-    """Owns the model. Everything that touches it runs in one thread, in order."""
-
-    def __init__(self, generator: TextGenerator, defaults: Defaults, pulse: Pulse) -> None:
-        self._pulse = pulse
-        self._thread = ThreadPoolExecutor(1, "writer")
-        self._exchange(generator, defaults)
+    def __init__(
+        self, generator: TextGenerator, settings: ServiceSettings, heartbeat: Heartbeat
+    ) -> None:
+        self._heartbeat = heartbeat
+        self._thread = ThreadPoolExecutor(1, "generation")
+        self._exchange(generator, settings)
 
     def generate(self, request: Request, seed: int) -> Future[dict[str, Any]]:
-        """Make the texts of a request."""
+        """Generate the texts of a request; return the reply to come."""
         return self._thread.submit(self._generate, request, seed)
 
-    def begin(self, request: Request, seed: int) -> Text:
-        """Begin to make a text; it is made whether anyone reads it or not."""
-        text = Text(seed)
-        self._thread.submit(self._fill, text, request)
-        return text
+    def begin(self, request: Request, seed: int) -> TextStream:
+        """Begin to generate a text; it is generated even if it is never read."""
+        stream = TextStream(seed)
+        self._thread.submit(self._fill, stream, request)
+        return stream
 
-    def exchange(self, generator: TextGenerator, defaults: Defaults) -> None:
-        """Make what is asked for from now on with another model."""
-        self._thread.submit(self._exchange, generator, defaults).result()
+    def exchange(self, generator: TextGenerator, settings: ServiceSettings) -> None:
+        """Take another model, and other settings, for what is asked for from now on."""
+        self._thread.submit(self._exchange, generator, settings).result()
 
-    def _exchange(self, generator: TextGenerator, defaults: Defaults) -> None:
-        generator.backend = _Beating(generator.backend, self._pulse)
-        self.generator, self.defaults = generator, defaults
+    def _exchange(self, generator: TextGenerator, settings: ServiceSettings) -> None:
+        self.generator = TextGenerator(
+            BeatingBackend(generator.backend, self._heartbeat),
+            generator.vocabulary,
+            generator.config,
+        )
+        self._settings = settings
 
-    def _options(self, request: Request) -> dict[str, Any]:
-        chosen = {}
-        for name in ("prefix", "temperature", "max_gen_length"):
-            value = getattr(request, name)
-            chosen[name] = getattr(self.defaults, name) if value is None else value
-        return chosen
+    def _prefix(self, request: Request) -> str | None:
+        return self._settings.prefix if request.prefix is None else request.prefix
+
+    def _params(self, request: Request) -> SamplingParams:
+        return replace(self._settings.params, **request.sampling)
 
     def _generate(self, request: Request, seed: int) -> dict[str, Any]:
-        with self._pulse.work():
-            options = self._options(request)
-            texts = self.generator.generate(request.n, **options, seed=seed)
-        prefix = options["prefix"]
+        prefix = self._prefix(request)
+        with self._heartbeat.work():
+            texts = self.generator.generate(
+                request.n, prefix, seed=seed, params=self._params(request)
+            )
         return {
             "texts": texts,
             "seed": seed,
@@ -146,11 +125,13 @@ class Writer:
             "unknown": self.generator.vocabulary.unknown(prefix) if prefix else [],
         }
 
-    def _fill(self, text: Text, request: Request) -> None:
-        with self._pulse.work():
+    def _fill(self, stream: TextStream, request: Request) -> None:
+        with self._heartbeat.work():
             try:
-                for piece in self.generator.stream(**self._options(request), seed=text.seed):
-                    text.arrive(piece)
+                for piece in self.generator.stream(
+                    self._prefix(request), seed=stream.seed, params=self._params(request)
+                ):
+                    stream.put(piece)
             except Exception as error:  # noqa: BLE001 - its reader raises it
-                text.arrive(error)
-            text.arrive(None)
+                stream.put(error)
+            stream.put(None)

@@ -1,4 +1,4 @@
-"""Which language a text is in, by its script. Enough to choose a voice, and no more."""
+"""The language of a text, by its script: enough to choose a voice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SCRIPTS = {
 
 
 def language_of(text: Iterable[str], default: str = "en") -> str:
-    """Return the language of a text, or of a vocabulary's tokens, by its commonest script."""
+    """Return the language of a text, or of a vocabulary's tokens, by its most common script."""
     counts: Counter[str] = Counter()
     for token in text:
         for letter in filter(str.isalpha, token):

@@ -1,7 +1,7 @@
-"""Text that a voice can pronounce, out of text that nobody vouches for.
+"""Text that a voice can pronounce, from text that cannot be trusted.
 
-Engines read more than words in a text: espeak-ng and piper take `[[…]]` for phonemes; festival's
-Russian voice drops a whole utterance for one dash; its English voice crashes where nothing can be
+Engines find more than words in a text: espeak-ng and piper take `[[…]]` for phonemes; festival's
+Russian voice drops a whole utterance for one dash; its English voice crashes if nothing can be
 pronounced. So a voice gets the characters of its alphabet and nothing else. The others are
 spelled as words, written with the alphabet's letters, or left out, one by one: never the sentence.
 """
@@ -21,7 +21,7 @@ _LATIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _CYRILLIC = frozenset("абвгдеёжзийклмнопрстуфхцчшщъыьэюяАБВГДЕЁЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ")
 _DIGITS = frozenset("0123456789")
 
-# espeak-ng and its kin say these themselves, in every language.
+# espeak-ng and engines like it pronounce these themselves, in every language.
 _SIGNS = frozenset("%$€£&+=@#°")
 
 _SPELLED_EN = {
@@ -80,7 +80,7 @@ _GREEK_TO_LATIN = {
     "κ": "k", "λ": "l", "μ": "m", "ν": "n", "ξ": "x", "ο": "o", "π": "p", "ρ": "r", "σ": "s",
     "ς": "s", "τ": "t", "υ": "i", "φ": "f", "χ": "ch", "ψ": "ps", "ω": "o",
 }  # fmt: skip
-# What stands for a pause, a quotation or nothing at all in every language.
+# A pause, a quotation mark or nothing at all in every language.
 _COMMON = {
     "…": ".",
     ":": ",",
@@ -116,13 +116,13 @@ class Alphabet:
     letters: frozenset[str] | None
     """The letters and digits it knows; None: those of every script."""
     spelled: Mapping[str, str] = field(default_factory=dict)
-    """Signs that are said as words."""
+    """Signs that are read as words."""
     latinised: Mapping[str, str] = field(default_factory=dict)
     """Lower-case letters written with others."""
     decimal: Mapping[str, str] = field(default_factory=dict)
-    """What a stop or comma inside a number is called, where the voice does not know."""
+    """How a stop or comma inside a number is read aloud, if the voice does not know."""
     silent: str = ""
-    """Letters that make no sound of their own; a word of nothing else cannot be said."""
+    """Letters without a sound of their own; a word of nothing else cannot be pronounced."""
 
     def knows(self, character: str) -> bool:
         """Return whether the voice pronounces a letter, digit or mark."""
@@ -150,7 +150,7 @@ ANY = Alphabet(None)
 
 
 def sanitise(text: str, alphabet: Alphabet) -> str:
-    """Return what of a text a voice can be given; '' where nothing of it can be pronounced."""
+    """Return what a voice can be given of a text; '' if nothing in it can be pronounced."""
     text = unicodedata.normalize("NFC", _START_MARK.sub(" ", text))
     said = "".join(_said(character, alphabet) for character in text)
     said = unicodedata.normalize("NFC", said)
@@ -158,9 +158,9 @@ def sanitise(text: str, alphabet: Alphabet) -> str:
     # drops an utterance for one that stands alone or between two letters.
     said = _MINUS.sub(f" {alphabet.spelled.get('-', '')} ", said)
     if not alphabet.decimal:
-        said = _THOUSANDS.sub("", said)  # elsewhere the comma is the decimal one
+        said = _THOUSANDS.sub("", said)  # elsewhere the comma is the decimal separator
     said = _NUMBER_JOINT.sub(lambda m: _decimal(m[0], alphabet), said)
-    # Beyond milliards a voice loses count, and festival's Russian one cannot say "000".
+    # No voice reads numbers of more than nine digits; festival's Russian one cannot read "000".
     said = _ZEROS.sub(lambda m: " ".join(m[0]) + " ", _LONG_NUMBER.sub(r"\1 ", said))
     said = _LONG_WORD.sub(r"\1 ", _LOOSE_JOINT.sub(" ", said))
     if alphabet.silent:
@@ -202,7 +202,7 @@ def _said_part(character: str, alphabet: Alphabet) -> str:
 
 
 def _spaced_stop(match: re.Match[str]) -> str:
-    """Several stops in a row are one: festival takes each for an utterance of its own."""
+    """Make several stops in a row one: festival takes each for a separate utterance."""
     if len(match[0]) == 1 and _NUMBER_JOINT.match(match.string, match.start()):
         return match[0]
     return max(match[1].replace(" ", ""), key=",;.!?".index) + " "

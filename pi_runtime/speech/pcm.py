@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pi_runtime.errors import SpeechError
 
 SAMPLE_BYTES = 2
-LOWEST_RATE, HIGHEST_RATE = 4_000, 192_000
+MIN_RATE, MAX_RATE = 4_000, 192_000
 
 
 @dataclass(frozen=True)
@@ -16,18 +16,18 @@ class Pcm:
     """A stretch of sound."""
 
     rate: int
-    """Samples a second."""
+    """Samples per second."""
     samples: bytes
     """s16le, one channel."""
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """Its duration."""
         return len(self.samples) / SAMPLE_BYTES / self.rate
 
     @classmethod
     def silence(cls, seconds: float, rate: int) -> Pcm:
-        """Return so much silence."""
+        """Return silence of that duration."""
         return cls(rate, bytes(SAMPLE_BYTES * int(seconds * rate)))
 
     @classmethod
@@ -48,13 +48,13 @@ class Pcm:
                 if (kind, channels, bits) != (1, 1, 8 * SAMPLE_BYTES):
                     raise SpeechError("the engine's sound is not mono PCM with 16 bits")
             if name == b"data":
-                # Who writes to a pipe cannot come back to fill in the length: 0, or far too much.
+                # A writer to a pipe cannot go back to fill in the length: it is 0, or far too much.
                 samples = content[at : at + size] if size else content[at:]
                 samples = samples[: len(samples) // SAMPLE_BYTES * SAMPLE_BYTES]
                 if not samples:
                     break
-                if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-                    raise SpeechError(f"the engine's sound claims {rate} samples a second")
+                if not MIN_RATE <= rate <= MAX_RATE:
+                    raise SpeechError(f"the engine's sound claims {rate} samples per second")
                 return cls(rate, samples)
             at += size + size % 2
         raise SpeechError("the engine made no sound")
@@ -63,6 +63,8 @@ class Pcm:
         """Return the same sound at another rate, by linear interpolation."""
         if rate == self.rate:
             return self
+        if not self.samples:
+            return Pcm(rate, b"")
         import numpy as np  # speech that needs no conversion does without
 
         old = np.frombuffer(self.samples, "<i2")
@@ -71,7 +73,7 @@ class Pcm:
         return Pcm(rate, new.round().astype("<i2").tobytes())
 
     def louder(self, volume: float) -> Pcm:
-        """Return the sound with its amplitude multiplied, and clipped where it must be."""
+        """Return the sound with its amplitude multiplied, and clipped to 16 bits."""
         if volume == 1.0:
             return self
         import numpy as np
@@ -85,7 +87,7 @@ HEADER_BYTES = 44
 
 
 def wav_header(rate: int, sound_bytes: int) -> bytes:
-    """Return the header of a RIFF WAV file that holds so many bytes of sound."""
+    """Return the header of a RIFF WAV file that holds `sound_bytes` of sound."""
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
         b"RIFF",

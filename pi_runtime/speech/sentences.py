@@ -1,9 +1,9 @@
-"""A stream of text cut into sentences, each as soon as it is settled.
+"""A stream of text cut into sentences, each as soon as its end is certain.
 
 Guarantee: the result does not depend on how the stream was cut into pieces, since it is read
 character by character.
 
-Known limits, held by tests: a sentence that ends with an abbreviation is taken together with the
+Known limits, pinned by tests: a sentence that ends with an abbreviation is taken together with the
 next one; a single capital letter with a stop is taken for an initial.
 """
 
@@ -13,10 +13,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 LIMIT = 300
-"""Characters after which a text without stops is cut all the same."""
+"""Characters after which a text without stops is cut anyway."""
 
 _CLOSERS = "\"'»”’)]"
-_ENDED = re.compile(rf"[.!?…]+[{re.escape(_CLOSERS)}]*\Z")
+_STOPS = tuple(".!?…")
 _LINE_ENDS = "\n\r\f\v\x85\u2028\u2029"
 _CJK_STOPS = "。！？"
 _CJK_CLOSERS = "」』”’）"
@@ -56,7 +56,7 @@ def _ends_before(text: str, character: str) -> bool:
     if character in _LINE_ENDS:
         return True
     if character.isspace():
-        return bool(_ENDED.search(text)) and not _abbreviated(text)
+        return text.rstrip(_CLOSERS).endswith(_STOPS) and not _abbreviated(text)
     bare = text.rstrip(_CJK_CLOSERS)
     return bare.endswith(tuple(_CJK_STOPS)) and character not in _CJK_STOPS + _CJK_CLOSERS
 

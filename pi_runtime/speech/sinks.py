@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
 import subprocess
 import time
@@ -20,12 +21,18 @@ _LOGGER = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Seconds between two attempts to open a card; doubled each time."""
 
-# What ALSA says of a device that may yet come: not plugged in, or another program's.
+SILENT_RATE = 16_000
+"""Samples per second where no engine gave a rate."""
+
+# What ALSA says of a device that may appear later: not plugged in, or used by another program.
 _MAY_COME_BACK = ("busy", "no such device", "no such file or directory", "input/output error")
 
 
 class Sink(Protocol):
-    """Takes sound, piece after piece."""
+    """Takes a text's sound: entered, then started once at a sample rate, then written to."""
+
+    rate: int | None
+    """Samples per second; None until it is started."""
 
     def __enter__(self) -> Self: ...
 
@@ -36,39 +43,55 @@ class Sink(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def write(self, pcm: Pcm) -> None:
-        """Take a piece; may wait until there is room for it.
+    def start(self, rate: int) -> None:
+        """Fix the sample rate.
 
         Raises:
             SpeechError: the card is missing or busy.
+        """
+
+    def write(self, samples: bytes) -> None:
+        """Take s16le samples, one channel; may wait until there is room for them.
+
+        Raises:
+            SpeechError: the card went away.
             OSError: the file cannot be written.
         """
+
+    def abort(self) -> None:
+        """Drop what was written and has not been heard yet; nothing more is written."""
 
 
 class WavFile:
     """A WAV file that appears whole; interrupted, it holds what was spoken until then.
 
-    Where it cannot be written, it does not appear, and an older one stays as it was. `rate` is
-    its sample rate; None: that of the first piece.
+    If it cannot be written, it does not appear, and an older one stays as it was.
     """
 
-    def __init__(self, path: Path, rate: int | None = None) -> None:
-        self._path = path
-        self._rate = rate
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.rate: int | None = None
+        self._path = Path(path)
         self._bytes = 0
 
     def __enter__(self) -> Self:
+        self.rate = None
+        self._bytes = 0
         self._replacing = replacing(self._path)
         self._file = self._replacing.__enter__()
         self._file.write(bytes(HEADER_BYTES))
         return self
 
-    def write(self, pcm: Pcm) -> None:
+    def start(self, rate: int) -> None:
         """See `Sink`."""
-        self._rate = self._rate or pcm.rate
-        samples = pcm.resampled(self._rate).samples
+        self.rate = rate
+
+    def write(self, samples: bytes) -> None:
+        """See `Sink`."""
         self._file.write(samples)
         self._bytes += len(samples)
+
+    def abort(self) -> None:
+        """See `Sink`: what was written stays."""
 
     def __exit__(
         self,
@@ -80,29 +103,37 @@ class WavFile:
             kind, error, trace = None, None, None
         if error is None:
             self._file.seek(0)
-            self._file.write(wav_header(self._rate or 16_000, self._bytes))
+            self._file.write(wav_header(self.rate or SILENT_RATE, self._bytes))
         self._replacing.__exit__(kind, error, trace)
 
 
 class RawOutput:
-    """Raw s16le samples, mono, to a stream such as stdout; the format is logged."""
+    """Raw s16le samples, mono, to a stream such as stdout; the format is logged.
 
-    def __init__(self, stream: IO[bytes], rate: int | None = None) -> None:
+    >>> with open("hello.raw", "wb") as file, SpeechSession(SpeechConfig(engine="none")) as session:
+    ...     spoken = session.speak("Hello there.", RawOutput(file))
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.rate: int | None = None
         self._stream = stream
-        self._rate = rate
-        self._told = False
 
     def __enter__(self) -> Self:
+        self.rate = None
         return self
 
-    def write(self, pcm: Pcm) -> None:
+    def start(self, rate: int) -> None:
         """See `Sink`."""
-        self._rate = self._rate or pcm.rate
-        if not self._told:
-            _LOGGER.info("raw sound: s16le, 1 channel, %d samples a second", self._rate)
-            self._told = True
-        self._stream.write(pcm.resampled(self._rate).samples)
+        self.rate = rate
+        _LOGGER.info("raw sound: s16le, 1 channel, %d samples per second", rate)
+
+    def write(self, samples: bytes) -> None:
+        """See `Sink`."""
+        self._stream.write(samples)
         self._stream.flush()
+
+    def abort(self) -> None:
+        """See `Sink`: what was written is gone."""
 
     def __exit__(
         self,
@@ -117,11 +148,10 @@ class Aplay:
     """A sound card, through ALSA's own player.
 
     A card that is missing or busy is waited for, up to `wait` seconds, with growing pauses; so is
-    one that is pulled out while it plays. `rate` is what the card gets; None: that of the first
-    piece.
+    one that is pulled out while it plays.
     """
 
-    def __init__(self, device: str = "default", rate: int | None = None, wait: float = 0.0) -> None:
+    def __init__(self, device: str = "default", wait: float = 0.0) -> None:
         """Find aplay.
 
         Raises:
@@ -131,25 +161,31 @@ class Aplay:
         if not program:
             raise SpeechError("aplay is not installed", "sudo apt install alsa-utils")
         self._argv = (program, "-q", "-D", device, "-t", "raw", "-f", "S16_LE", "-c", "1", "-r")
+        self.rate: int | None = None
         self._device = device
-        self._rate = rate
         self._wait = wait
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
+        self.rate = None
         return self
 
-    def write(self, pcm: Pcm) -> None:
+    def start(self, rate: int) -> None:
         """See `Sink`."""
-        self._rate = self._rate or pcm.rate
-        samples = pcm.resampled(self._rate).samples
-        if self._process is None:
-            self._open()
+        self.rate = rate
+        self._open()
+
+    def write(self, samples: bytes) -> None:
+        """See `Sink`."""
         if not self._send(samples):
             self._close()
             self._open()
             if not self._send(samples):
                 raise self._failure("it went away twice")
+
+    def abort(self) -> None:
+        """See `Sink`."""
+        self._close(kill=True)
 
     def _send(self, samples: bytes) -> bool:
         assert self._process  # noqa: S101 - `_open` made it
@@ -163,7 +199,7 @@ class Aplay:
         return True
 
     def _open(self) -> None:
-        """Start playing once the card can be had."""
+        """Start playing as soon as the card is available."""
         deadline = time.monotonic() + self._wait
         pause = FIRST_PAUSE
         while reason := self._refusal():
@@ -174,7 +210,7 @@ class Aplay:
             time.sleep(min(pause, left))
             pause = min(2 * pause, LONGEST_PAUSE)
         self._process = subprocess.Popen(
-            (*self._argv, str(self._rate), "-"),
+            (*self._argv, str(self.rate), "-"),
             stdin=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
@@ -184,9 +220,9 @@ class Aplay:
     def _refusal(self) -> str:
         """Play a blink of silence; return why the card cannot be opened, or ''."""
         tried = subprocess.run(
-            (*self._argv, str(self._rate), "-"),
+            (*self._argv, str(self.rate), "-"),
             capture_output=True,
-            input=Pcm.silence(0.01, self._rate or 16_000).samples,
+            input=Pcm.silence(0.01, self.rate or SILENT_RATE).samples,
             start_new_session=True,
             check=False,
         )
@@ -231,7 +267,7 @@ class Aplay:
 
 
 def list_devices() -> list[tuple[str, str]]:
-    """Return the names of the sound devices that can be played to, and what each is.
+    """Return the names of the sound devices that can be played to, each with its description.
 
     Raises:
         SpeechError: aplay is missing.

@@ -1,4 +1,4 @@
-"""A sentence becomes sound, whatever it takes: sanitised, and by another engine if need be."""
+"""A sentence becomes sound: normalised, and by another engine if the first keeps failing."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import logging
 from collections.abc import Iterator
 
 from pi_runtime.errors import SpeechError
-from pi_runtime.speech.engines import Engine
+from pi_runtime.speech.engines.base import Engine
 from pi_runtime.speech.normalise import sanitise
 from pi_runtime.speech.pcm import Pcm
+from pi_runtime.speech.processes import Cancelled
 
-PATIENCE = 3
+MAX_FAILURES = 3
 """Failures in a row after which an engine gives way to the next."""
 
 _LOGGER = logging.getLogger(__name__)
@@ -30,41 +31,46 @@ class Speaker:
         self._pitch = pitch
         self._volume = volume
         self._failures = 0
-        self._stopped = False
 
-    def say(self, sentence: str) -> Pcm | None:
-        """Return a sentence as sound; None where nothing in it can be pronounced.
+    def synthesize(self, sentence: str) -> Pcm | None:
+        """Return a sentence as sound; None if nothing in it can be pronounced.
 
         Raises:
             SpeechError: the engine failed on it; the sentence is lost, the next one is not.
         """
+        if self._failures >= MAX_FAILURES:
+            self._give_way()
         text = sanitise(sentence, self.engine.alphabet)
         if not text:
             _LOGGER.info("nothing in %r can be pronounced", sentence)
             return None
         try:
             pcm = self.engine.synthesize(text)
+        except Cancelled:
+            raise
         except SpeechError:
             self._failures += 1
-            if self._failures >= PATIENCE and not self._stopped:
-                self._give_way()
             raise
         self._failures = 0
-        # A higher pitch: the sound, spoken that much slower, is played that much faster.
+        # A higher pitch: the sound, spoken slower by that factor, is played faster by it.
         pitched = Pcm(round(pcm.rate * self._pitch), pcm.samples).resampled(pcm.rate)
         return pitched.louder(self._volume)
 
     def _give_way(self) -> None:
+        self._failures = 0
         try:
             following = next(self._others, None)
         except SpeechError:
             following = None
         if following:
             _LOGGER.warning("%s keeps failing; %s speaks now", self.engine.name, following.name)
+            self.engine.close()
             self.engine = following
-            self._failures = 0
 
-    def stop(self) -> None:
-        """End what is being said, from another thread."""
-        self._stopped = True
-        self.engine.stop()
+    def cancel(self) -> None:
+        """End the sentence that is being synthesized, from another thread."""
+        self.engine.cancel()
+
+    def close(self) -> None:
+        """Close the engine."""
+        self.engine.close()

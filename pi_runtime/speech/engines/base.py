@@ -1,10 +1,11 @@
-"""What an engine is, and what it is told."""
+"""What a speech engine is, and what it is told."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
 
+from pi_runtime.speech.config import SpeechConfig
 from pi_runtime.speech.normalise import Alphabet
 from pi_runtime.speech.pcm import Pcm
 
@@ -23,21 +24,21 @@ class Voice:
         return wanted.lower() in (self.name.lower(), self.language, self.language.split("-")[0])
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """How to speak. What an engine cannot do itself is done to its sound."""
+class VoiceCatalog:
+    """The voices that are installed. An engine is asked once: festival starts to list its own."""
 
-    language: str = "en"
-    voice: str | None = None
-    """A voice's name, or a voice file; None: the engine's best for the language."""
-    rate: float = 1.0
-    """Speed; 2 is twice as fast."""
-    seconds: float = 60.0
-    """The longest that a sentence may take."""
-    command: tuple[str, ...] = ()
-    """The program of the `command` engine and its arguments."""
-    command_rate: int = 22_050
-    """The sample rate of raw sound that it writes."""
+    def __init__(self) -> None:
+        self._voices: dict[str, list[Voice]] = {}
+
+    def voices(self, kind: type[Engine]) -> list[Voice]:
+        """Return the voices of an engine."""
+        if kind.name not in self._voices:
+            self._voices[kind.name] = kind.voices()
+        return self._voices[kind.name]
+
+    def names(self, kind: type[Engine], wanted: str) -> list[str]:
+        """Return the names of an engine's voices of that name or language."""
+        return [voice.name for voice in self.voices(kind) if voice.speaks(wanted)]
 
 
 class Engine(Protocol):
@@ -45,10 +46,10 @@ class Engine(Protocol):
 
     name: str
     alphabet: Alphabet
-    """What may be given to `synthesize`; see `sanitise`."""
+    """What may be given to `synthesize`; see `normalise`."""
 
-    def __init__(self, wishes: Wishes) -> None:
-        """Find the program and its voice.
+    def __init__(self, config: SpeechConfig, catalog: VoiceCatalog) -> None:
+        """Find the program and its voice; `config.language` is a language's code.
 
         Raises:
             SpeechError: one is missing; the message says what to install.
@@ -60,14 +61,17 @@ class Engine(Protocol):
 
     @classmethod
     def voices(cls) -> list[Voice]:
-        """Return the voices that are installed."""
+        """Return the voices that are installed. `VoiceCatalog` remembers them."""
 
     def synthesize(self, text: str) -> Pcm:
-        """Return a sanitised sentence as sound.
+        """Return a normalised sentence as sound.
 
         Raises:
             SpeechError: no sound came of it.
         """
 
-    def stop(self) -> None:
-        """End what is being synthesized, and the engine's use, from another thread."""
+    def cancel(self) -> None:
+        """End the sentence that is being synthesized, if one is; called from another thread."""
+
+    def close(self) -> None:
+        """End for good, with whatever the engine keeps running."""

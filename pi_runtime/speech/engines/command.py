@@ -9,27 +9,28 @@ from __future__ import annotations
 import shutil
 
 from pi_runtime.errors import SpeechError
-from pi_runtime.speech.child import Child
-from pi_runtime.speech.engines.base import Voice, Wishes
+from pi_runtime.speech.config import SpeechConfig
+from pi_runtime.speech.engines.base import Voice, VoiceCatalog
 from pi_runtime.speech.normalise import ANY
 from pi_runtime.speech.pcm import Pcm
+from pi_runtime.speech.processes import OneShotProcess
 
 
 class Command:
-    """One process a sentence, never through a shell."""
+    """One process per sentence, never through a shell."""
 
     name = "command"
     alphabet = ANY
 
-    def __init__(self, wishes: Wishes) -> None:
+    def __init__(self, config: SpeechConfig, catalog: VoiceCatalog) -> None:
         """See `Engine`."""
-        if not wishes.command:
+        if not config.command:
             raise SpeechError("no command is named", 'give --command "PROGRAM ARGUMENT…"')
-        if not shutil.which(wishes.command[0]):
-            raise SpeechError(f"{wishes.command[0]} is no program", "name one with --command")
-        self._rate = wishes.command_rate
-        self._argv = tuple(part.replace("{language}", wishes.language) for part in wishes.command)
-        self._child = Child(wishes.seconds)
+        if not shutil.which(config.command[0]):
+            raise SpeechError(f"{config.command[0]} is no program", "name one with --command")
+        self._rate = config.command_rate
+        self._argv = tuple(part.replace("{language}", config.language) for part in config.command)
+        self._process = OneShotProcess(config.sentence_time)
 
     @classmethod
     def available(cls) -> bool:
@@ -43,11 +44,11 @@ class Command:
 
     def synthesize(self, text: str) -> Pcm:
         """See `Engine`."""
-        with self._child.folder() as folder:
+        with self._process.folder() as folder:
             # In the user's own folder, where the program may have a relative name.
             sound = folder / "sound.wav"
             argv = tuple(part.replace("{wav}", str(sound)) for part in self._argv)
-            out, noise = self._child.run(argv, text=text)
+            out, noise = self._process.run(argv, text=text)
             if sound.exists():
                 out = sound.read_bytes()
         if out.startswith(b"RIFF"):
@@ -57,6 +58,10 @@ class Command:
             raise SpeechError(f"{self._argv[0]} made no sound ({reason})")
         return Pcm(self._rate, out)
 
-    def stop(self) -> None:
+    def cancel(self) -> None:
         """See `Engine`."""
-        self._child.stop()
+        self._process.cancel()
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self._process.close()

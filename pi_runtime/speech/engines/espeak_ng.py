@@ -1,38 +1,39 @@
-"""espeak-ng: small, quick, every language, and sounds like it."""
+"""espeak-ng: small, fast, speaks every language, and sounds robotic."""
 
 from __future__ import annotations
 
 import shutil
 
 from pi_runtime.errors import SpeechError
-from pi_runtime.speech.child import Child, query
-from pi_runtime.speech.engines.base import Voice, Wishes
+from pi_runtime.speech.config import SpeechConfig
+from pi_runtime.speech.engines.base import Voice, VoiceCatalog
 from pi_runtime.speech.normalise import ANY
 from pi_runtime.speech.pcm import Pcm
+from pi_runtime.speech.processes import OneShotProcess, query
 
-WORDS_A_MINUTE = 175
+WORDS_PER_MINUTE = 175
 
 
 class EspeakNg:
-    """One process a sentence; 10 ms and 8 MB each."""
+    """One process per sentence; 10 ms and 8 MB each."""
 
     name = "espeak-ng"
     alphabet = ANY
 
-    def __init__(self, wishes: Wishes) -> None:
+    def __init__(self, config: SpeechConfig, catalog: VoiceCatalog) -> None:
         """See `Engine`."""
         program = shutil.which("espeak-ng")
         if not program:
             raise SpeechError("espeak-ng is not installed", "sudo apt install espeak-ng")
-        voice = wishes.voice or wishes.language
-        if not any(known.speaks(voice) for known in self.voices()):
+        voice = config.voice or config.language
+        if not catalog.names(type(self), voice):
             raise SpeechError(
                 f"espeak-ng has no voice {voice!r}", "list them with rnn-speak --list-voices"
             )
-        speed = str(round(WORDS_A_MINUTE * wishes.rate))
+        speed = str(round(WORDS_PER_MINUTE * config.engine_rate))
         # To a file: on a pipe it cannot go back and write the length into the WAV's header.
         self._argv = (program, "-v", voice, "-s", speed, "--stdin", "-w", "sound.wav")
-        self._child = Child(wishes.seconds)
+        self._process = OneShotProcess(config.sentence_time)
 
     @classmethod
     def available(cls) -> bool:
@@ -51,11 +52,15 @@ class EspeakNg:
 
     def synthesize(self, text: str) -> Pcm:
         """See `Engine`."""
-        with self._child.folder() as folder:
-            self._child.run(self._argv, text=text, folder=folder)
+        with self._process.folder() as folder:
+            self._process.run(self._argv, text=text, folder=folder)
             sound = folder / "sound.wav"
             return Pcm.from_wav(sound.read_bytes() if sound.exists() else b"")
 
-    def stop(self) -> None:
+    def cancel(self) -> None:
         """See `Engine`."""
-        self._child.stop()
+        self._process.cancel()
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self._process.close()

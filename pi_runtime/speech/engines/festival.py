@@ -14,10 +14,11 @@ from __future__ import annotations
 import shutil
 
 from pi_runtime.errors import SpeechError
-from pi_runtime.speech.child import Child, query
-from pi_runtime.speech.engines.base import Voice, Wishes
+from pi_runtime.speech.config import SpeechConfig
+from pi_runtime.speech.engines.base import Voice, VoiceCatalog
 from pi_runtime.speech.normalise import ENGLISH, RUSSIAN
 from pi_runtime.speech.pcm import Pcm
+from pi_runtime.speech.processes import OneShotProcess, query
 
 HEAP_CELLS = "1000000"
 
@@ -45,34 +46,34 @@ _SPEAK = """\
 
 
 class Festival:
-    """One process a sentence."""
+    """One process per sentence."""
 
     name = "festival"
 
-    def __init__(self, wishes: Wishes) -> None:
+    def __init__(self, config: SpeechConfig, catalog: VoiceCatalog) -> None:
         """See `Engine`."""
         fitting = [
             voice
             for voice, (language, _) in _VOICES.items()
-            if (voice == wishes.voice if wishes.voice else language == wishes.language)
+            if (voice == config.voice if config.voice else language == config.language)
         ]
         if not fitting:
             raise SpeechError(
-                f"festival has no voice {wishes.voice or wishes.language!r}",
+                f"festival has no voice {config.voice or config.language!r}",
                 "take --engine espeak-ng, or see rnn-speak --list-voices",
             )
         advice = f"sudo apt install festival {_VOICES[fitting[0]][1]}"
         program = shutil.which("festival")
         if not program:
             raise SpeechError("festival is not installed", advice)
-        installed = [voice.name for voice in self.voices()]
+        installed = [voice.name for voice in catalog.voices(type(self))]
         present = next((voice for voice in fitting if voice in installed), None)
         if present is None:
             raise SpeechError(f"festival's voice {fitting[0]} is not installed", advice)
         self.alphabet = _ALPHABETS[_VOICES[present][0]]
-        program_text = _SPEAK.format(voice=present, stretch=1 / wishes.rate)
+        program_text = _SPEAK.format(voice=present, stretch=1 / config.engine_rate)
         self._argv = (program, "--heap", HEAP_CELLS, "-b", program_text)
-        self._child = Child(wishes.seconds)
+        self._process = OneShotProcess(config.sentence_time)
 
     @classmethod
     def available(cls) -> bool:
@@ -89,9 +90,9 @@ class Festival:
 
     def synthesize(self, text: str) -> Pcm:
         """See `Engine`."""
-        with self._child.folder() as folder:
+        with self._process.folder() as folder:
             (folder / "text.txt").write_text(text, "utf-8")
-            _, noise = self._child.run(self._argv, folder=folder)
+            _, noise = self._process.run(self._argv, folder=folder)
             sounds = sorted(folder.glob("sound*.wav"), key=lambda path: int(path.stem[5:]))
             parts = [Pcm.from_wav(path.read_bytes()) for path in sounds]
         if not parts:
@@ -99,6 +100,10 @@ class Festival:
             raise SpeechError(f"festival made no sound ({reason})")
         return Pcm(parts[0].rate, b"".join(part.samples for part in parts))
 
-    def stop(self) -> None:
+    def cancel(self) -> None:
         """See `Engine`."""
-        self._child.stop()
+        self._process.cancel()
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self._process.close()

@@ -8,13 +8,14 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from pi_runtime.errors import SpeechError
-from pi_runtime.speech.engines.base import Voice, Wishes
+from pi_runtime.speech.config import SpeechConfig
+from pi_runtime.speech.engines.base import Voice, VoiceCatalog
 from pi_runtime.speech.normalise import ANY
 from pi_runtime.speech.pcm import Pcm
-from pi_runtime.speech.resident import Resident
+from pi_runtime.speech.processes import PersistentProcess
 
 _ADVICE = 'pip install "textgenrnn-pi[piper]", and name a voice file with --voice'
-# Answers each line on stdin as `Resident` wants it.
+# Replies to each line on stdin as `PersistentProcess` expects.
 _SPEAK = """\
 import sys
 from piper import PiperVoice, SynthesisConfig
@@ -28,25 +29,25 @@ for line in sys.stdin.buffer:
 
 
 class Piper:
-    """One process for all sentences: the voice is loaded once."""
+    """One process for all sentences, so that the voice is loaded once."""
 
     name = "piper"
     alphabet = ANY
 
-    def __init__(self, wishes: Wishes) -> None:
+    def __init__(self, config: SpeechConfig, catalog: VoiceCatalog) -> None:
         """See `Engine`."""
         if not self.available():
             raise SpeechError("piper is not installed", _ADVICE)
-        if wishes.voice and Path(wishes.voice).is_file():
-            model = str(Path(wishes.voice).resolve())
+        if config.voice and Path(config.voice).is_file():
+            model = str(Path(config.voice).resolve())
         else:
-            wanted = wishes.voice or wishes.language
-            found = [voice.name for voice in self.voices() if voice.speaks(wanted)]
+            wanted = config.voice or config.language
+            found = catalog.names(type(self), wanted)
             if not found:
                 raise SpeechError(f"piper has no voice {wanted!r} here", _ADVICE)
             model = found[0]
-        argv = (sys.executable, "-c", _SPEAK, model, f"{1 / wishes.rate:.3f}")
-        self._resident = Resident(self.name, argv, wishes.seconds)
+        argv = (sys.executable, "-c", _SPEAK, model, f"{1 / config.engine_rate:.3f}")
+        self._process = PersistentProcess(self.name, argv, config.sentence_time)
 
     @classmethod
     def available(cls) -> bool:
@@ -69,8 +70,12 @@ class Piper:
 
     def synthesize(self, text: str) -> Pcm:
         """See `Engine`."""
-        return self._resident.ask(text)
+        return self._process.ask(text)
 
-    def stop(self) -> None:
+    def cancel(self) -> None:
         """See `Engine`."""
-        self._resident.stop()
+        self._process.cancel()
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self._process.close()

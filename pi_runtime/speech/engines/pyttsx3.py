@@ -1,4 +1,4 @@
-"""pyttsx3: whatever voices the system has. In a child process, since it may never come back."""
+"""pyttsx3: whatever voices the system has. In a child process, since it may never return."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import json
 import sys
 
 from pi_runtime.errors import SpeechError
-from pi_runtime.speech.child import Child, query
-from pi_runtime.speech.engines.base import Voice, Wishes
+from pi_runtime.speech.config import SpeechConfig
+from pi_runtime.speech.engines.base import Voice, VoiceCatalog
 from pi_runtime.speech.normalise import ANY
 from pi_runtime.speech.pcm import Pcm
+from pi_runtime.speech.processes import OneShotProcess, query
 
-WORDS_A_MINUTE = 200
+WORDS_PER_MINUTE = 200
 
 _LIST = """\
 import json, pyttsx3
@@ -23,32 +24,32 @@ print(json.dumps([[v.id, v.name, *codes(v)] for v in pyttsx3.init().getProperty(
 """
 _SPEAK = """\
 import json, sys, pyttsx3
-wishes = json.loads(sys.stdin.buffer.read())
+options = json.loads(sys.stdin.buffer.read())
 engine = pyttsx3.init()
-engine.setProperty("rate", wishes["rate"])
-engine.setProperty("voice", wishes["voice"])
-engine.save_to_file(wishes["text"], "sound.wav")
+engine.setProperty("rate", options["rate"])
+engine.setProperty("voice", options["voice"])
+engine.save_to_file(options["text"], "sound.wav")
 engine.runAndWait()
 """
 _ADVICE = "pip install pyttsx3, and sudo apt install libespeak-ng1"
 
 
 class Pyttsx3:
-    """One process a sentence."""
+    """One process per sentence."""
 
     name = "pyttsx3"
     alphabet = ANY
 
-    def __init__(self, wishes: Wishes) -> None:
+    def __init__(self, config: SpeechConfig, catalog: VoiceCatalog) -> None:
         """See `Engine`."""
         if not self.available():
             raise SpeechError("pyttsx3 is not installed", _ADVICE)
-        wanted = wishes.voice or wishes.language
-        found = [voice.name for voice in self.voices() if voice.speaks(wanted)]
+        wanted = config.voice or config.language
+        found = catalog.names(type(self), wanted)
         if not found:
             raise SpeechError(f"pyttsx3 finds no voice {wanted!r} here", _ADVICE)
-        self._wishes = {"rate": round(WORDS_A_MINUTE * wishes.rate), "voice": found[0]}
-        self._child = Child(wishes.seconds)
+        self._options = {"rate": round(WORDS_PER_MINUTE * config.engine_rate), "voice": found[0]}
+        self._process = OneShotProcess(config.sentence_time)
 
     @classmethod
     def available(cls) -> bool:
@@ -72,12 +73,16 @@ class Pyttsx3:
 
     def synthesize(self, text: str) -> Pcm:
         """See `Engine`."""
-        with self._child.folder() as folder:
-            request = json.dumps({**self._wishes, "text": text})
-            self._child.run((sys.executable, "-c", _SPEAK), text=request, folder=folder)
+        with self._process.folder() as folder:
+            request = json.dumps({**self._options, "text": text})
+            self._process.run((sys.executable, "-c", _SPEAK), text=request, folder=folder)
             sound = folder / "sound.wav"
             return Pcm.from_wav(sound.read_bytes() if sound.exists() else b"")
 
-    def stop(self) -> None:
+    def cancel(self) -> None:
         """See `Engine`."""
-        self._child.stop()
+        self._process.cancel()
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self._process.close()

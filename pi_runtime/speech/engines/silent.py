@@ -1,22 +1,23 @@
-"""No engine: silence of about the length that speech would have."""
+"""No engine: silence about as long as the speech would be."""
 
 from __future__ import annotations
 
-from pi_runtime.speech.engines.base import Voice, Wishes
+from pi_runtime.speech.config import SpeechConfig
+from pi_runtime.speech.engines.base import Voice, VoiceCatalog
 from pi_runtime.speech.normalise import ANY
 from pi_runtime.speech.pcm import Pcm
 
-SECONDS_A_CHARACTER = 0.07
+SECONDS_PER_CHARACTER = 0.07
 
 
 class Silent:
-    """Stands in where nothing shall be heard."""
+    """For tests, and for a service without sound."""
 
     name = "none"
     alphabet = ANY
 
-    def __init__(self, wishes: Wishes) -> None:
-        self._seconds = SECONDS_A_CHARACTER / wishes.rate
+    def __init__(self, config: SpeechConfig, catalog: VoiceCatalog) -> None:
+        self._seconds = SECONDS_PER_CHARACTER / config.engine_rate
 
     @classmethod
     def available(cls) -> bool:
@@ -32,5 +33,8 @@ class Silent:
         """See `Engine`."""
         return Pcm.silence(self._seconds * len(text), 16_000)
 
-    def stop(self) -> None:
+    def cancel(self) -> None:
+        """See `Engine`."""
+
+    def close(self) -> None:
         """See `Engine`."""

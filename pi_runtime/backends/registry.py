@@ -1,0 +1,78 @@
+"""Which backends there are, and which one runs a model here.
+
+Imported by commands that must start within milliseconds, so it imports a backend only to load it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from pi_runtime.errors import BackendError
+
+TYPE_CHECKING = False  # typing itself would cost a warm one-off a tenth of its start
+if TYPE_CHECKING:
+    from pi_runtime.backends.base import Backend
+    from pi_runtime.model.file import ModelFile
+
+BACKENDS = {
+    "tflite": "pi_runtime.backends.tflite",
+    "numpy": "pi_runtime.backends.numpy",
+}
+"""By name, the fastest first: modules with `load(model: ModelFile, threads: int) -> Backend`."""
+
+NARROW = sys.maxsize < 2**32
+"""Whether this is a 32-bit process."""
+
+
+class LoadedBackend:
+    """A backend, and why it is not the one that "auto" tried first (None if it is)."""
+
+    def __init__(self, backend: Backend, fallback_reason: str | None) -> None:
+        self.backend = backend
+        self.fallback_reason = fallback_reason
+
+
+def load_backend(
+    model: ModelFile, name: str = "auto", threads: int = 1, *, verify: bool = False
+) -> LoadedBackend:
+    """Load the backend `name` for a model; "auto" takes the fastest one that can run it here.
+
+    With `verify`, the model's golden windows are computed first, and a backend that computes
+    something else is not taken.
+
+    Raises:
+        BackendError: the backend asked for cannot be had, cannot run this file, or fails `verify`.
+    """
+    if name != "auto":
+        if name not in BACKENDS:
+            raise BackendError(
+                f"no backend is called {name!r}", f"take {', '.join(['auto', *BACKENDS])}"
+            )
+        return LoadedBackend(_load(model, name, threads, verify), None)
+    candidates = list(BACKENDS)
+    if NARROW:
+        # XNNPACK's 32-bit kernels approximate functions up to 7e-5 off (seen on emulated armhf),
+        # which changes texts.
+        candidates.remove("tflite")
+    reason: str | None = None
+    for candidate in candidates[:-1]:
+        try:
+            return LoadedBackend(_load(model, candidate, threads, verify), reason)
+        except BackendError as error:
+            reason = reason or str(error)
+    return LoadedBackend(_load(model, candidates[-1], threads, verify), reason)
+
+
+def _load(model: ModelFile, name: str, threads: int, verify: bool) -> Backend:
+    from importlib import import_module
+
+    backend: Backend = import_module(BACKENDS[name]).load(model, threads)
+    if verify:
+        from pi_runtime.backends.selfcheck import passes
+
+        if not passes(backend, model.golden()):
+            raise BackendError(
+                f"{name} computes wrong numbers from {model.name} here",
+                "copy or convert it again",
+            )
+    return backend

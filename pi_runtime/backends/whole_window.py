@@ -1,0 +1,34 @@
+"""Whole windows: every token recomputes its window, so a session's state is the token ids alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Probabilities = npt.NDArray[np.float32]
+Compute = Callable[[npt.NDArray[np.int32]], Probabilities]
+"""From windows [streams, T] to the probabilities after them, [streams, V]."""
+
+
+class WholeWindowSession:
+    """Streams as windows of ids; `compute` is called from the session's thread."""
+
+    def __init__(self, streams: int, max_length: int, compute: Compute) -> None:
+        self._windows = np.zeros((streams, max_length), np.int32)
+        self._compute = compute
+
+    def step(self, token_ids: Sequence[int]) -> Probabilities:
+        """See `Session`."""
+        self._windows[:, :-1] = self._windows[:, 1:].copy()
+        self._windows[:, -1] = token_ids
+        return self._compute(self._windows)
+
+    def reorder(self, sources: Sequence[int | None]) -> None:
+        """See `Session`."""
+        fresh = np.zeros(self._windows.shape[1], np.int32)
+        self._windows = np.array([fresh if s is None else self._windows[s] for s in sources])
+
+    def close(self) -> None:
+        """See `Session`."""

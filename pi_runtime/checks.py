@@ -1,0 +1,119 @@
+"""What an argument may be: one check, in one wording, for the library, the commands and the socket.
+
+Each check returns the value in its plain type and raises `UsageError` naming the argument. It is
+imported by commands that must start within milliseconds, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from operator import index
+
+from pi_runtime.errors import UsageError
+
+TYPE_CHECKING = False  # typing itself would cost a warm one-off a tenth of its start
+if TYPE_CHECKING:
+    from typing import Any
+
+MAX_COUNT = 10**9
+"""Upper bound on `n` and `max_gen_length`."""
+
+MAX_SEED = 2**32 - 1
+"""The largest seed that `numpy.random.RandomState` takes."""
+
+
+def whole_number(name: str, value: Any, least: int, most: int) -> int:
+    """Check an integer (NumPy's too, but no bool) from `least` to `most`."""
+    try:
+        number = None if isinstance(value, bool) else index(value)
+    except TypeError:
+        number = None
+    if number is None or not least <= number <= most:
+        raise UsageError(
+            f"{name} is {_shown(value)}", f"give a whole number from {least} to {most}"
+        )
+    return number
+
+
+def number(name: str, value: Any, least: float, most: float) -> float:
+    """Check a real number (no bool, no string) from `least` to `most`."""
+    real = _real(value)
+    if not least <= real <= most:
+        raise UsageError(f"{name} is {_shown(value)}", f"give a number from {least:g} to {most:g}")
+    return real
+
+
+def text(name: str, value: Any) -> str:
+    """Check a string."""
+    if not isinstance(value, str):
+        raise UsageError(f"{name} is {_shown(value)}", "give a string")
+    return value
+
+
+def texts(name: str, value: Any) -> list[str]:
+    """Check a collection of strings. A single string is one by accident: its letters are meant."""
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+        raise UsageError(f"{name} is {_shown(value)}", "give a list of strings")
+    return [text(f"{name}[{at}]", item) for at, item in enumerate(value)]
+
+
+def prefix(value: Any) -> str | None:
+    """Check the text that a generated text starts with; None for none."""
+    return None if value is None else text("prefix", value)
+
+
+def temperature(value: Any) -> tuple[float, ...]:
+    """Check a temperature, or several that are cycled token by token; None means 0."""
+    items = tuple(value) if _is_collection(value) else (value,)
+    schedule = tuple(0.0 if item is None else _real(item) for item in items)
+    if not schedule or not all(0 <= t < float("inf") for t in schedule):
+        raise UsageError(
+            f"temperature is {_shown(value)}", "give a number from 0 up, or a list of them"
+        )
+    return schedule
+
+
+def max_gen_length(value: Any) -> int:
+    """Check the number of tokens after which a text ends."""
+    return whole_number("max_gen_length", value, 1, MAX_COUNT)
+
+
+def text_count(value: Any) -> int:
+    """Check `n`, the number of texts."""
+    return whole_number("n", value, 1, MAX_COUNT)
+
+
+def seed(value: Any) -> int | None:
+    """Check a seed; None draws one."""
+    return None if value is None else whole_number("seed", value, 0, MAX_SEED)
+
+
+def _real(value: Any) -> float:
+    """Return a real number as a float; NaN for what is none, or too large for one."""
+    if isinstance(value, bool) or not hasattr(value, "__float__") or _is_collection(value):
+        return float("nan")
+    try:
+        return float(value)
+    except (ArithmeticError, TypeError, ValueError):
+        return float("nan")
+
+
+def _is_collection(value: Any) -> bool:
+    # A NumPy scalar or 0-d array has __iter__ but no length.
+    return hasattr(value, "__len__") and not isinstance(value, (str, bytes)) and _has_length(value)
+
+
+def _has_length(value: Any) -> bool:
+    try:
+        len(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _shown(value: Any) -> str:
+    """Return a value for an error line: short and on one line, whatever it is."""
+    try:
+        shown = " ".join(repr(value).split())
+    except ValueError:  # a number of more digits than Python writes
+        shown = "a number of too many digits"
+    return shown if len(shown) <= 60 else f"{shown[:60]}…"

@@ -1,0 +1,70 @@
+"""What each request on the control socket does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from pi_runtime.service.protocol import Request
+from pi_runtime.service.scheduler import Scheduler
+from pi_runtime.service.server import Connection
+from pi_runtime.service.status import ServiceStatus
+from pi_runtime.service.worker import GenerationWorker, TextStream
+from pi_runtime.speech import Spoken
+
+
+class Handlers:
+    """Answers requests; see `protocol` for what they hold."""
+
+    def __init__(
+        self, scheduler: Scheduler, worker: GenerationWorker, status: ServiceStatus
+    ) -> None:
+        self._scheduler = scheduler
+        self._worker = worker
+        self._status = status
+
+    async def reply(self, request: Request, connection: Connection) -> dict[str, Any]:
+        """Do what a request asks for; return the members of its reply.
+
+        Raises:
+            Error: it cannot be done.
+        """
+        match request.do:
+            case "generate":
+                seed = self._scheduler.next_seed(request)
+                return await asyncio.wrap_future(self._worker.generate(request, seed))
+            case "speak":
+                stream = self._scheduler.begin(request)
+                spoken = await self._scheduler.speak(stream, connection)
+                return {"seed": stream.seed, **_members(spoken)}
+            case "say":
+                stream = TextStream.given(request.text)
+                return _members(await self._scheduler.speak(stream, connection))
+            case "stop":
+                self._scheduler.stop()
+            case "pause":
+                self._scheduler.pause()
+            case "resume":
+                self._scheduler.resume()
+            case _:
+                return self._status_members()
+        return {}
+
+    def _status_members(self) -> dict[str, Any]:
+        return {
+            "model": str(self._status.model),
+            "loaded": int(self._status.loaded),
+            "backend": self._worker.generator.backend.name,
+            "paused": self._scheduler.paused,
+            "waiting": self._scheduler.waiting,
+            "spoken": self._status.spoken,
+            "trouble": self._status.trouble,
+        }
+
+
+def _members(spoken: Spoken) -> dict[str, Any]:
+    return {
+        "sentences": spoken.sentences,
+        "engine": spoken.engine,
+        "stopped": spoken.cancelled,
+    }

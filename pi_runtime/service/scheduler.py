@@ -1,0 +1,221 @@
+"""What is spoken when: one text at a time, in the order of asking, and by itself in between."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from pi_runtime.errors import Error
+from pi_runtime.generation.sampling import random_seed
+from pi_runtime.service.heartbeat import Heartbeat
+from pi_runtime.service.playback import Playback
+from pi_runtime.service.protocol import Request
+from pi_runtime.service.server import Connection
+from pi_runtime.service.settings import ServiceSettings
+from pi_runtime.service.status import ServiceStatus
+from pi_runtime.service.systemd import SystemdNotifier
+from pi_runtime.service.worker import GenerationWorker, TextStream
+from pi_runtime.speech import Aplay, SpeechSession, Spoken
+
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
+"""Seconds until a text that could not be spoken is tried again; doubled each time."""
+
+STOP_SECONDS = 0.7
+"""How long the text that is being spoken gets to stop when the service does."""
+
+GONE_SECONDS = 0.1
+"""How often it is checked whether the client that asked for a text is still there."""
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Scheduler:
+    """Owns the sound card. Its coroutines run in one event loop, the sound in one thread."""
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        session: SpeechSession,
+        worker: GenerationWorker,
+        status: ServiceStatus,
+        heartbeat: Heartbeat,
+        notifier: SystemdNotifier,
+    ) -> None:
+        self._settings = settings
+        self._session = session
+        self._worker = worker
+        self._status = status
+        self._heartbeat = heartbeat
+        self._notifier = notifier
+        self._card = ThreadPoolExecutor(1, "card")
+        self._playing = threading.Event()
+        self._playing.set()
+        self._waiting: dict[Playback, asyncio.Task[Literal[True]]] = {}
+        """Texts that are being spoken or wait, each with what takes its turn."""
+        self._turn = asyncio.Lock()
+        self._exchanged = asyncio.Event()
+        self._own_seed = settings.seed
+
+    def exchange(self, settings: ServiceSettings, session: SpeechSession) -> None:
+        """Take other settings, and another session, for what is spoken from now on."""
+        self._card.submit(self._session.close)  # after the text that is being spoken
+        self._settings, self._session = settings, session
+        self._exchanged.set()
+
+    async def run(self) -> None:
+        """Speak a text, wait, and so on. The next is generated while the present one is spoken."""
+        upcoming: TextStream | None = None
+        while True:
+            self._exchanged.clear()
+            seconds = None
+            if not self._settings.on_demand:
+                upcoming = await self._speak_at_last(upcoming or self.begin(Request("speak")))
+                seconds = random.uniform(*self._settings.interval)  # noqa: S311 - no secret
+            self._tell(f"silent for {seconds:.0f} s" if seconds else "ready")
+            if await self._exchanged_within(seconds):
+                upcoming = None  # the old model's
+
+    async def _exchanged_within(self, seconds: float | None) -> bool:
+        """Wait that long, or until there are other settings; return whether there are."""
+        try:
+            await asyncio.wait_for(self._exchanged.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _speak_at_last(self, stream: TextStream) -> TextStream:
+        """Speak a text, trying until it succeeds; return the next one, generated meanwhile.
+
+        A reload ends the attempts: the text is the old model's.
+        """
+        upcoming = self.begin(Request("speak"))
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                await self.speak(stream)
+            except Error as error:
+                self._status.speech_trouble = str(error)
+                _LOGGER.error("%s", error)
+                self._tell(f"trying again in {pause:.0f} s: {error}")
+                if await self._exchanged_within(pause):
+                    return upcoming
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                self._status.speech_trouble = ""
+                return upcoming
+
+    def begin(self, request: Request) -> TextStream:
+        """Begin to generate a text to be spoken."""
+        return self._worker.begin(request, self.next_seed(request))
+
+    def next_seed(self, request: Request) -> int:
+        """Return the seed of a request: its own, the next one that is set, or a random one."""
+        if request.seed is not None:
+            return request.seed
+        if self._own_seed is None:
+            return random_seed()
+        seed = self._own_seed
+        self._own_seed = (seed + 1) % 2**32
+        return seed
+
+    async def speak(self, stream: TextStream, connection: Connection | None = None) -> Spoken:
+        """Speak a text in its turn; tell the connection of each sentence.
+
+        Raises:
+            SpeechError: no engine speaks, or there is no sound card.
+        """
+        loop = asyncio.get_running_loop()
+        playback = Playback(stream.pieces())
+
+        def tell(sentence: str) -> None:
+            if connection:
+                loop.call_soon_threadsafe(connection.send, {"sentence": sentence})
+
+        async with self._turn_of(playback, connection):
+            if playback.stopped:
+                return Spoken(0, "none", "", cancelled=True)
+            self._tell("speaking" if stream.seed is None else f"speaking, seed {stream.seed}")
+            spoken = await loop.run_in_executor(
+                self._card,
+                playback.run,
+                self._session,
+                Aplay(self._settings.device, self._settings.wait),
+                self._playing,
+                self._heartbeat,
+                tell,
+            )
+        self._status.spoken += 1
+        origin = "given" if stream.seed is None else f"seed {stream.seed}"
+        text = json.dumps(stream.text, ensure_ascii=False)
+        _LOGGER.info("spoke (%s, %s): %s", spoken.engine, origin, text)
+        self._tell("ready")
+        return spoken
+
+    @asynccontextmanager
+    async def _turn_of(
+        self, playback: Playback, connection: Connection | None
+    ) -> AsyncIterator[None]:
+        """Wait until it is a text's turn at the card, or the text is stopped."""
+        loop = asyncio.get_running_loop()
+        turn = self._waiting[playback] = loop.create_task(self._turn.acquire())
+        watch = loop.create_task(self._stop_if_gone(playback, connection)) if connection else None
+        try:
+            await asyncio.wait([turn])
+            yield
+        finally:
+            del self._waiting[playback]
+            if watch:
+                watch.cancel()
+            if turn.cancelled() or not turn.done():
+                turn.cancel()
+            else:
+                self._turn.release()
+
+    async def _stop_if_gone(self, playback: Playback, connection: Connection) -> None:
+        while not connection.gone:
+            await asyncio.sleep(GONE_SECONDS)
+        self._stop(playback)
+
+    def _stop(self, playback: Playback) -> None:
+        playback.stop()
+        self._waiting[playback].cancel()  # without effect if it has its turn
+
+    def stop(self) -> None:
+        """End what is being spoken and what waits for its turn."""
+        for playback in self._waiting:
+            self._stop(playback)
+
+    def pause(self) -> None:
+        """Be silent, in the middle of a sentence too, until `resume`."""
+        self._playing.clear()
+
+    def resume(self) -> None:
+        """Go on speaking."""
+        self._playing.set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is paused."""
+        return not self._playing.is_set()
+
+    @property
+    def waiting(self) -> int:
+        """How many texts are being spoken or wait for their turn."""
+        return len(self._waiting)
+
+    async def close(self) -> None:
+        """Stop, and close the engines."""
+        self.stop()
+        turn = asyncio.wait_for(self._turn.acquire(), STOP_SECONDS)
+        await asyncio.gather(turn, return_exceptions=True)
+        self._session.close()
+
+    def _tell(self, status: str) -> None:
+        self._notifier.tell(STATUS=f"paused; {status}" if self.paused else status)

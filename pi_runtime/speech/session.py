@@ -1,0 +1,168 @@
+"""Speech engines that stay open from text to text."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Self
+
+from pi_runtime.errors import SpeechError
+from pi_runtime.speech import pipeline
+from pi_runtime.speech.config import SpeechConfig
+from pi_runtime.speech.engines import VoiceCatalog, open_engines
+from pi_runtime.speech.language import language_of
+from pi_runtime.speech.pcm import Pcm
+from pi_runtime.speech.sentences import split_sentences
+from pi_runtime.speech.sinks import Sink
+from pi_runtime.speech.speaker import Speaker
+
+COMMON_TOKENS = 40
+"""How many of a vocabulary's tokens, commonest first, tell its language."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """The outcome of speaking a text."""
+
+    sentences: int
+    """How many were spoken."""
+    engine: str
+    """The engine that spoke the last one."""
+    language: str
+    """The language's code."""
+    cancelled: bool
+    """Whether it was cancelled before its end."""
+
+
+class SpeechSession:
+    """Speaks texts, one after the other, with engines that are found once and kept open.
+
+    Each language gets the engine that suits it. One thread speaks at a time; `cancel` may be
+    called from any other.
+
+    >>> with SpeechSession(SpeechConfig(engine="none")) as session:
+    ...     spoken = session.speak("Hello there. How are you?", WavFile("hello.wav"))
+    >>> spoken.sentences
+    2
+    """
+
+    def __init__(self, config: SpeechConfig | None = None, tokens: Iterable[str] = ()) -> None:
+        """Open nothing yet. `tokens` are a model's, commonest first: they tell the language of a
+        text that does not tell it itself."""
+        self.config = config or SpeechConfig()
+        self._tokens = list(islice(tokens, COMMON_TOKENS))
+        self._catalog = VoiceCatalog()
+        self._speakers: dict[str, Speaker] = {}
+        self._cancelled = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def language(self, sentence: str = "") -> str:
+        """Return the code of the language in which a sentence is spoken.
+
+        >>> SpeechSession().language("Привет!")
+        'ru'
+        """
+        code = self.config.language.lower().replace("_", "-").partition("-")[0]
+        return code if code != "auto" else language_of([sentence, *self._tokens])
+
+    def open(self, sentence: str = "") -> str:
+        """Open the engine that speaks a sentence, if it is not open; return the engine's name.
+
+        >>> SpeechSession(SpeechConfig(engine="none")).open("Hello")
+        'none'
+
+        Raises:
+            SpeechError: no engine or no voice can be had; the message says what to install.
+            UsageError: no engine has the name that the config gives.
+        """
+        return self._speaker(self.language(sentence)).engine.name
+
+    def _speaker(self, language: str) -> Speaker:
+        if language not in self._speakers:
+            try:
+                self._speakers[language] = Speaker(
+                    open_engines(self.config, language, self._catalog),
+                    pitch=self.config.pitch,
+                    volume=self.config.volume,
+                )
+            except SpeechError:
+                self._catalog = VoiceCatalog()  # the voice may be installed by the next time
+                raise
+        return self._speakers[language]
+
+    def speak(
+        self,
+        text: str | Iterable[str],
+        sink: Sink,
+        on_sentence: Callable[[str], None] = lambda sentence: None,
+        cancelled: threading.Event | None = None,
+    ) -> Spoken:
+        """Speak a text, whole or in pieces as they come, into a sink that is entered here.
+
+        `on_sentence` is called with each sentence as its sound begins. `cancelled` ends the text
+        when it is set, as `cancel` does.
+
+        >>> heard = []
+        >>> with SpeechSession(SpeechConfig(engine="none")) as session:
+        ...     spoken = session.speak(["Hel", "lo. Bye."], WavFile("two.wav"), heard.append)
+        >>> heard
+        ['Hello.', 'Bye.']
+
+        Raises:
+            SpeechError: there is no engine, the sink failed, or no sentence could be spoken.
+            OSError: the sink cannot be written to.
+            Exception: whatever the pieces raised.
+        """
+        self._cancelled = cancelled or threading.Event()
+        sentences = split_sentences(
+            [text] if isinstance(text, str) else text, self.config.max_sentence
+        )
+        first = next(sentences, "")
+        language = self.language(first)
+        speaker = self._speaker(language)
+        try:
+            with sink:
+                count = pipeline.speak(
+                    chain([first], sentences),
+                    speaker,
+                    sink,
+                    self.config,
+                    on_sentence,
+                    self._cancelled,
+                )
+        except SpeechError:
+            # Next time the engine is looked for again: it may be missing, or another one better.
+            self._speakers.pop(language).close()
+            self._catalog = VoiceCatalog()
+            raise
+        return Spoken(count, speaker.engine.name, language, self._cancelled.is_set())
+
+    def synthesize(self, sentence: str) -> Pcm | None:
+        """Return a sentence as sound; None if nothing in it can be pronounced.
+
+        >>> SpeechSession(SpeechConfig(engine="none")).synthesize("Hello").rate
+        16000
+
+        Raises:
+            SpeechError: there is no engine, or it failed.
+        """
+        return self._speaker(self.language(sentence)).synthesize(sentence)
+
+    def cancel(self) -> None:
+        """End the text that is being spoken, in the middle of a sentence too."""
+        self._cancelled.set()
+        for speaker in list(self._speakers.values()):
+            speaker.cancel()
+
+    def close(self) -> None:
+        """Close the engines."""
+        for speaker in self._speakers.values():
+            speaker.close()
+        self._speakers.clear()
