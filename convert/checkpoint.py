@@ -1,23 +1,14 @@
-"""textgenrnn's HDF5 checkpoints, in every layout Keras ever gave them, as a `Network`.
+"""textgenrnn's HDF5 checkpoints as a `Network`.
 
-Arrays are taken by position, since their inner names vary from version to version:
-
-- Keras 2 and tf.keras: kernel, recurrent kernel, bias; gates input, forget, candidate, output
-- Bidirectional: the same three for forward, then for backward
-- CuDNNLSTM (trained on a GPU with textgenrnn 1.x): the same shapes but for a bias twice as long;
-  kernels are stored transposed, a gate at a time, and the bias in two halves to be added
-- Keras 1: twelve arrays an LSTM: (W, U, b) for each gate, in the order i, c, f, o
-
-Source of the CuDNN transformation: `preprocess_weights_for_loading` in Keras 2.2
-(keras/engine/saving.py). Only h5py reads the file, never Keras's own loader, which can be made to
-run code. Links out of the file are not followed, and no array is read whose declared size its
-stored bytes do not back.
+The file is read by h5py alone, never by Keras's own loader, which can be made to run code. Links to
+other files are not followed, and no array is read that claims more data than its stored bytes can
+hold. `keras_layout` knows what the arrays mean.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,31 +17,33 @@ import h5py
 import numpy as np
 
 from convert.errors import CheckpointError
-from pi_runtime.model.network import FloatArray, Lstm, Network
+from convert.keras_layout import layout_of, network_from_keras, recurrent_layers
+from pi_runtime.model.network import FloatArray, Network
 
 MAX_ARRAY_BYTES = 1 << 30
 MAX_INFLATION = 1000
-"""How many times its stored size a compressed array may have."""
+"""Upper bound on the size of a compressed array, in multiples of its stored size."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A network and where it came from."""
+    """A network and the file it was read from."""
 
     path: Path
     sha256: str
     network: Network
     layout: str
-    """Which of Keras's layouts the file has, for people to read."""
+    """The file's Keras layout and version, for people to read."""
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read a textgenrnn checkpoint.
 
     Raises:
-        CheckpointError: the file is missing, not HDF5, not textgenrnn's, or holds damaged weights.
+        CheckpointError: the file is missing, not HDF5, not textgenrnn's, or its weights are
+            damaged.
     """
-    _check_is_file(path)
+    _check_is_hdf5(path)
     try:
         with h5py.File(path, "r") as file:
             root = file.get("model_weights", file)
@@ -60,11 +53,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
                     "give the _weights.hdf5 that textgenrnn saved",
                 )
             layers = {name: _read_layer(root, name) for name in _names(root.attrs["layer_names"])}
-            network, layout = _network(path, layers)
             version = _text(root.attrs.get("keras_version", "?"))
+        _check_is_textgenrnn(path, layers)
+        network = network_from_keras(layers)
+        layout = layout_of(layers["rnn_1"])
     except CheckpointError:
         raise
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(
             f"{path}: {_reason(error)}", "copy or download the file again"
         ) from None
@@ -78,7 +73,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(path, digest, network, f"{layout}, Keras {version}")
 
 
-def _check_is_file(path: Path) -> None:
+def _check_is_hdf5(path: Path) -> None:
     advice = "give the _weights.hdf5 that textgenrnn saved"
     if path.is_dir():
         raise CheckpointError(f"{path}: is a folder", advice)
@@ -95,6 +90,20 @@ def _check_is_file(path: Path) -> None:
         )
     if not h5py.is_hdf5(path):
         raise CheckpointError(f"{path}: not an HDF5 file", advice)
+
+
+def _check_is_textgenrnn(path: Path, layers: Mapping[str, list[FloatArray]]) -> None:
+    if "attention" in layers and recurrent_layers(layers):
+        return
+    if "embedding" in layers and len(layers.get("rnn", [])) == 3:
+        raise CheckpointError(
+            f"{path}: a textgenrnn 0.x network: one LSTM, no attention",
+            "train again with textgenrnn 1.0 or later, whose network is another one",
+        )
+    raise CheckpointError(
+        f"{path}: not textgenrnn's network (its layers are {', '.join(layers) or 'none'})",
+        "give weights that textgenrnn trained",
+    )
 
 
 def _reason(error: Exception) -> str:
@@ -137,74 +146,3 @@ def _read_array(group: h5py.Group, name: str) -> FloatArray:
     if dataset.nbytes > min(allowed, MAX_ARRAY_BYTES):
         raise ValueError(f"{name} claims {dataset.nbytes} bytes and stores {stored}")
     return np.asarray(dataset[()], np.float32)
-
-
-def _network(path: Path, layers: dict[str, list[FloatArray]]) -> tuple[Network, str]:
-    numbers = sorted(
-        int(match[1]) for name in layers if (match := re.fullmatch(r"rnn_(\d+)", name))
-    )
-    if "attention" not in layers or not numbers:
-        if "embedding" in layers and len(layers.get("rnn", [])) == 3:
-            raise CheckpointError(
-                f"{path}: a textgenrnn 0.x network: one LSTM, no attention",
-                "train again with textgenrnn 1.0 or later, which computes something else",
-            )
-        raise CheckpointError(
-            f"{path}: not textgenrnn's network (its layers are {', '.join(layers) or 'none'})",
-            "give weights that textgenrnn trained",
-        )
-    if numbers != list(range(1, len(numbers) + 1)):
-        raise ValueError(f"the recurrent layers are numbered {numbers}")
-    read = [_recurrent(layers[f"rnn_{number}"]) for number in numbers]
-    (embedding,) = _several(layers, "embedding", 1)
-    (attention,) = _several(layers, "attention", 1)
-    kernel, bias = _several(layers, "output", 2)
-    network = Network(embedding, tuple(layer for layer, _ in read), attention, kernel, bias)
-    network.check()
-    return network, read[0][1]
-
-
-def _several(layers: dict[str, list[FloatArray]], name: str, count: int) -> list[FloatArray]:
-    arrays = layers.get(name, [])
-    if len(arrays) != count:
-        raise ValueError(f"{name} has {len(arrays)} arrays, not {count}")
-    return arrays
-
-
-def _recurrent(arrays: list[FloatArray]) -> tuple[tuple[Lstm, ...], str]:
-    """Return a layer's (forward,) or (forward, backward), and the layout it was stored in."""
-    if len(arrays) in (12, 24):
-        passes = [_keras1(arrays[at : at + 12]) for at in range(0, len(arrays), 12)]
-        return tuple(passes), "split gates"
-    if len(arrays) not in (3, 6):
-        raise ValueError(f"a recurrent layer has {len(arrays)} arrays, not 3 or 6")
-    cudnn = arrays[2].size == 2 * arrays[0].shape[-1]
-    passes = [
-        (_cudnn if cudnn else _keras2)(*arrays[at : at + 3]) for at in range(0, len(arrays), 3)
-    ]
-    return tuple(passes), "CuDNNLSTM" if cudnn else "LSTM"
-
-
-def _gates(array: FloatArray) -> list[FloatArray]:
-    return np.split(array, 4, axis=-1)
-
-
-def _joined(i: FloatArray, f: FloatArray, c: FloatArray, o: FloatArray) -> FloatArray:
-    return np.concatenate([i, f, o, c], axis=-1)
-
-
-def _keras2(kernel: FloatArray, recurrent: FloatArray, bias: FloatArray) -> Lstm:
-    return Lstm(*(_joined(*_gates(array)) for array in (kernel, recurrent, bias)))
-
-
-def _cudnn(kernel: FloatArray, recurrent: FloatArray, bias: FloatArray) -> Lstm:
-    return Lstm(
-        _joined(*(gate.T.reshape(gate.shape, order="F") for gate in _gates(kernel))),
-        _joined(*(gate.T for gate in _gates(recurrent))),
-        _joined(*_gates(bias.reshape(2, -1).sum(axis=0))),
-    )
-
-
-def _keras1(arrays: list[FloatArray]) -> Lstm:
-    by_gate = dict(zip("icfo", (arrays[at : at + 3] for at in range(0, 12, 3)), strict=True))
-    return Lstm(*(_joined(*(by_gate[gate][part] for gate in "ifco")) for part in range(3)))

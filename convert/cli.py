@@ -7,21 +7,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pi_runtime.cli import common
+from pi_runtime.cli.arguments import Parser
+from pi_runtime.cli.output import emit
+from pi_runtime.cli.process import run, stop_if_interrupted
 from pi_runtime.errors import UsageError
 
 if TYPE_CHECKING:
-    from convert.converter import Findings
-    from convert.verify import Parity
+    from convert.converter import Conversion, Source
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run rnn-convert."""
-    common.run(_convert, argv)
+    run(_convert, argv)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = common.Parser(
+    parser = Parser(
         "rnn-convert",
         "Turn a textgenrnn checkpoint into one TFLite file that a Raspberry Pi generates from. "
         "The vocab and config are looked for beside the weights and taken only if they fit.",
@@ -33,10 +34,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--vocab", type=Path, metavar="F", help="its _vocab.json")
     parser.add_argument("--config", type=Path, metavar="F", help="its _config.json")
     parser.add_argument(
-        "--max-length", type=int, metavar="N", help="the window, where no config tells it"
+        "--max-length", type=int, metavar="N", help="the window in tokens, if not the config's"
     )
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="OUT", help="default: NAME.tflite here"
+        "-o", "--output", type=Path, metavar="OUT", help="default: NAME.tflite in this folder"
     )
     parser.add_argument(
         "--quantize",
@@ -44,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a quarter of the size and faster on LiteRT; nearly the same text, and the report "
         "says how near",
     )
-    parser.add_argument("--inspect", action="store_true", help="look only, write nothing")
+    parser.add_argument("--inspect", action="store_true", help="only look, write nothing")
     parser.add_argument("--json", action="store_true", help="report as one JSON object on stdout")
     parser.add_argument("--force", action="store_true", help="replace an existing output")
     return parser
@@ -52,61 +53,61 @@ def _parser() -> argparse.ArgumentParser:
 
 def _convert(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
-    if args.max_length is not None and not 0 < args.max_length <= 10_000:
-        raise UsageError("--max-length is out of bounds", "give 1 to 10000")
+    sidecars = {"vocab": args.vocab, "config": args.config, "max_length": args.max_length}
     try:
-        from convert.converter import check_output, convert, inspect
+        from convert.converter import convert_checkpoint, read_source
+
+        if args.inspect:
+            report = _describe(read_source(args.weights, **sidecars))
+        else:
+            conversion = convert_checkpoint(
+                args.weights,
+                args.output,
+                **sidecars,
+                quantization=args.quantize or "float32",
+                force=args.force,
+                # TensorFlow swallows some interrupts.
+                before_writing=stop_if_interrupted,
+            )
+            report = _describe(conversion) | _describe_output(conversion)
     except ImportError as error:
         raise UsageError(
             f"{error.name} is not installed here", 'pip install "textgenrnn-pi[convert]"'
         ) from None
-    findings = inspect(args.weights, args.vocab, args.config, args.max_length)
-    report = _describe(findings)
-    if args.inspect:
-        _print(report, as_json=args.json)
-        return 0
-    output = args.output or Path(f"{findings.sidecars.config.name}.tflite")
-    check_output(output, force=args.force)
-    size, parity = convert(
-        findings,
-        output,
-        quantization=args.quantize or "float32",
-        force=args.force,
-        before_writing=common.stop_if_interrupted,  # TensorFlow swallows some of them
-    )
-    report |= {"output": str(output), "bytes": size} | _describe_parity(parity)
-    _print(report, as_json=args.json)
+    if args.json:
+        import json
+
+        emit(json.dumps(report, ensure_ascii=False) + "\n")
+    else:
+        emit("".join(f"{line}\n" for line in _lines(report)))
     return 0
 
 
-def _describe(findings: Findings) -> dict[str, Any]:
-    config, vocabulary = findings.sidecars.config, findings.vocabulary
+def _describe(found: Source | Conversion) -> dict[str, Any]:
     return {
-        "weights": str(findings.checkpoint.path),
-        "layout": findings.checkpoint.layout,
-        "architecture": asdict(config)
-        | {"classes": vocabulary.classes, "single_text": vocabulary.single_text},
-        "notes": list(findings.sidecars.notes),
+        "weights": str(found.weights),
+        "layout": found.layout,
+        "architecture": asdict(found.config)
+        | {"classes": found.classes, "single_text": found.single_text},
+        "notes": list(found.notes),
     }
 
 
-def _describe_parity(parity: Parity) -> dict[str, Any]:
+def _describe_output(conversion: Conversion) -> dict[str, Any]:
+    parity = conversion.parity
     return {
+        "output": str(conversion.path),
+        "bytes": conversion.size,
         "deviation": parity.deviations,
         "tolerance": parity.tolerance,
         "sensitive": parity.sensitive,
-        "not_tried": parity.missing,
+        "not_tried": parity.not_tried,
         "sample": parity.sample,
         "divergence": asdict(parity.divergence) if parity.divergence else None,
     }
 
 
-def _print(report: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        import json
-
-        common.emit(json.dumps(report, ensure_ascii=False) + "\n")
-        return
+def _lines(report: dict[str, Any]) -> list[str]:
     network = report["architecture"]
     kind = "bidirectional " if network["rnn_bidirectional"] else ""
     level = "words" if network["word_level"] else "characters"
@@ -117,24 +118,24 @@ def _print(report: dict[str, Any], *, as_json: bool) -> None:
         + (", single_text" if network["single_text"] else ""),
         *(f"          {note}" for note in report["notes"]),
     ]
-    if "output" in report:
-        if report["divergence"]:
-            far = report["divergence"]
-            lines.append(
-                f"int8      KL divergence from float32 {far['kl_mean']:.1e} on average, "
-                f"{far['kl_max']:.1e} at most; the same likeliest token in "
-                f"{far['argmax_agreement']:.0%} of windows"
-            )
-        exact = ", ".join(f"{name} {value:.1e}" for name, value in report["deviation"].items())
-        allowed = "" if report["divergence"] else f" (allowed {report['tolerance']:.1e})"
-        lines.append(f"parity    largest |Δp| {exact}{allowed}")
-        if report["sensitive"]:
-            lines.append(
-                "          this network amplifies rounding: float32 alone moves it that far, "
-                "so its texts may differ from textgenrnn's"
-            )
-        if report["not_tried"]:
-            lines.append(f"          not tried on TFLite: {report['not_tried']}")
-        lines.append(f"says      {report['sample']}")
-        lines.append(f"wrote     {report['output']}, {report['bytes'] / 1e6:.1f} MB")
-    common.emit("\n".join(lines) + "\n")
+    if "output" not in report:
+        return lines
+    if divergence := report["divergence"]:
+        lines.append(
+            f"int8      KL divergence from float32 {divergence['kl_mean']:.1e} on average, "
+            f"{divergence['kl_max']:.1e} at most; the same likeliest token after "
+            f"{divergence['argmax_agreement']:.0%} of tokens"
+        )
+    exact = ", ".join(f"{name} {value:.1e}" for name, value in report["deviation"].items())
+    allowed = "" if divergence else f" (allowed {report['tolerance']:.1e})"
+    lines.append(f"parity    largest |Δp| {exact}{allowed}")
+    if report["sensitive"]:
+        lines.append(
+            "          this network amplifies rounding: float32 alone causes that much, "
+            "so its texts may differ from textgenrnn's"
+        )
+    if report["not_tried"]:
+        lines.append(f"          not tried on TFLite: {report['not_tried']}")
+    lines.append(f"says      {report['sample']}")
+    lines.append(f"wrote     {report['output']}, {report['bytes'] / 1e6:.1f} MB")
+    return lines

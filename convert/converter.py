@@ -1,22 +1,26 @@
-"""From a checkpoint to the artefact: read, find its sidecars, build, check, write."""
+"""From a checkpoint to the model file: read, find the sidecars, build, seal, prove, write."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from convert.checkpoint import Checkpoint, read_checkpoint
+from convert.checkpoint import read_checkpoint
 from convert.errors import OutputError
-from convert.sidecars import Sidecars, find_sidecars
-from convert.verify import Parity, check_parity, golden_windows, record
-from pi_runtime import __version__
+from convert.graph import build_flatbuffer
+from convert.recording import record
+from convert.sidecars import MAX_WINDOW, find_sidecars
+from convert.verify import Parity, check_parity, golden_windows
+from pi_runtime import __version__, checks
+from pi_runtime.errors import UsageError
 from pi_runtime.files import replacing
-from pi_runtime.model.file import Golden, ModelFile, pack_model
+from pi_runtime.model.file import pack_model, read_network
+from pi_runtime.model.manifest import ArraySpec, Config, Golden, Manifest
 from pi_runtime.model.network import Network
 from pi_runtime.model.vocabulary import Vocabulary
 
@@ -27,121 +31,166 @@ RUNTIMES = {
     "int8": ["ai-edge-litert>=2.1", "numpy"],
 }
 
+AnyPath = str | os.PathLike[str]
+
 
 @dataclass(frozen=True)
-class Findings:
-    """What a checkpoint is, before anything is built from it."""
+class Source:
+    """A checkpoint with its vocab and config, as they were read."""
 
-    checkpoint: Checkpoint
-    sidecars: Sidecars
+    weights: Path
+    layout: str
+    """The Keras layout and version of the weights file, e.g. "LSTM, Keras 2.2.4"."""
+    network: Network
+    vocabulary: Vocabulary
+    config: Config
+    notes: tuple[str, ...]
+    """Which vocab and config were taken and why, for people to read."""
+    sha256: dict[str, str]
+    """Of each file read, by its name."""
 
     @property
-    def vocabulary(self) -> Vocabulary:
-        """The tokens, as the runtime will see them."""
-        return Vocabulary(
-            self.sidecars.vocab,
-            self.checkpoint.network.classes,
-            word_level=self.sidecars.config.word_level,
-        )
+    def classes(self) -> int:
+        """V: tokens in the vocabulary, and one for padding."""
+        return self.network.classes
+
+    @property
+    def single_text(self) -> bool:
+        """Whether the network was trained on one running text."""
+        return self.vocabulary.single_text
 
 
-def inspect(
-    weights: Path,
-    vocab: Path | None = None,
-    config: Path | None = None,
-    max_length: int | None = None,
-) -> Findings:
-    """Read a checkpoint and find its vocab and config.
+@dataclass(frozen=True)
+class Conversion:
+    """What `convert_checkpoint` read, wrote and measured."""
 
-    Raises:
-        CheckpointError: the weights cannot be read.
-        SidecarError: no vocab or config belongs to them.
-    """
-    checkpoint = read_checkpoint(weights)
-    return Findings(
-        checkpoint, find_sidecars(weights, checkpoint.network, vocab, config, max_length)
-    )
+    weights: Path
+    layout: str
+    """The Keras layout and version of the weights file, e.g. "LSTM, Keras 2.2.4"."""
+    classes: int
+    """V: tokens in the vocabulary, and one for padding."""
+    single_text: bool
+    """Whether the network was trained on one running text."""
+    config: Config
+    """The name, the window (`max_length`) and the architecture."""
+    notes: tuple[str, ...]
+    """Which vocab and config were taken and why, for people to read."""
+    path: Path
+    """The file written."""
+    size: int
+    """Its length in bytes."""
+    quantization: str
+    """"float32" or "int8"."""
+    parity: Parity
+    """How exactly the file computes what the checkpoint does, by backend."""
 
 
-def convert(
-    findings: Findings,
-    output: Path,
+def convert_checkpoint(
+    path: AnyPath,
+    output: AnyPath | None = None,
     *,
+    vocab: AnyPath | None = None,
+    config: AnyPath | None = None,
+    max_length: int | None = None,
     quantization: str = "float32",
     force: bool = False,
     before_writing: Callable[[], None] = lambda: None,
-) -> tuple[int, Parity]:
-    """Write the artefact; return its size in bytes and how exactly it computes.
+) -> Conversion:
+    """Convert a textgenrnn checkpoint, an .hdf5 file, to one .tflite file.
 
-    `before_writing` is called when all is proved and may raise.
+    `output` is NAME.tflite in the current folder if it is not given, for NAME_weights.hdf5; an
+    existing file is replaced only with `force`. `vocab` and `config` are textgenrnn's files,
+    looked for beside the weights if not given. `max_length` overrides the config's window, 1 to
+    10000 tokens. `quantization` is "float32", or "int8" for a quarter of the size and nearly the
+    same text. `before_writing` is called once the file is proved; if it raises, nothing is written.
+
+    The model is run with every backend installed here, in a child process, and written only if it
+    computes what the checkpoint does. This takes about ten seconds.
+
+    >>> conversion = convert_checkpoint("colab_weights.hdf5", force=True)
+    >>> print(conversion.path)
+    colab.tflite
+    >>> conversion.size == conversion.path.stat().st_size
+    True
+    >>> max(conversion.parity.deviations.values()) <= conversion.parity.tolerance
+    True
 
     Raises:
-        OutputError: `output` exists, and `force` is not set.
+        UsageError: an argument cannot be right.
+        CheckpointError: the weights cannot be read.
+        SidecarError: no vocab or config belongs to them.
+        OutputError: the output exists and `force` is not set, or its folder does not.
         ParityError: the file would compute something else; nothing is written.
         OSError: the output cannot be written; nothing is left behind.
+        ImportError: TensorFlow is not installed.
     """
-    check_output(output, force=force)
-    # Here, not above: it imports TensorFlow, which takes seconds.
-    from convert.graph import build_flatbuffer
-
-    network, config = findings.checkpoint.network, findings.sidecars.config
-    flatbuffer, places = build_flatbuffer(network, config.max_length, quantization)
-    manifest = _manifest(findings, places, quantization)
-    golden = golden_windows(network, findings.vocabulary, config)
-    content = _packed(findings, flatbuffer, manifest, golden)
-    if quantization == "float32":
-        parity = check_parity(content)
-    else:
-        # The golden answers are those of the quantized weights, as the reference computes them;
-        # the interpreter quantizes activations too, and may differ by what it does here.
-        network = _network_in(content)
-        golden = golden_windows(network, findings.vocabulary, config)
-        content = _packed(findings, flatbuffer, manifest, golden)
-        parity = check_parity(
-            content, record(findings.checkpoint.network, findings.vocabulary, config)
-        )
-        allowed = max(*golden.tolerances, 4 * max(parity.deviations.values()))
-        golden = replace(golden, tolerances=(allowed,) * len(golden.tolerances))
-        content = _packed(findings, flatbuffer, manifest, golden)
+    if quantization not in RUNTIMES:
+        raise UsageError(f"quantization is {quantization!r}", f"take {' or '.join(RUNTIMES)}")
+    source = read_source(path, vocab=vocab, config=config, max_length=max_length)
+    target = Path(f"{source.config.name}.tflite") if output is None else _path("output", output)
+    _check_output(target, force=force)
+    content, parity = _proved(source, quantization)
     before_writing()
-    with replacing(output) as file:
+    with replacing(target) as file:
         file.write(content)
-    return len(content), parity
-
-
-def _packed(
-    findings: Findings, flatbuffer: bytes, manifest: dict[str, Any], golden: Golden
-) -> bytes:
-    config = asdict(findings.sidecars.config)
-    return pack_model(
-        flatbuffer,
-        {
-            "manifest.json": manifest,
-            "config.json": {**config, "single_text": findings.vocabulary.single_text},
-            "vocab.json": findings.sidecars.vocab,
-            "golden.json": {
-                "windows": golden.windows.tolist(),
-                "probabilities": golden.probabilities.tolist(),
-                "tolerances": list(golden.tolerances),
-            },
-        },
+    return Conversion(
+        weights=source.weights,
+        layout=source.layout,
+        classes=source.classes,
+        single_text=source.single_text,
+        config=source.config,
+        notes=source.notes,
+        path=target,
+        size=len(content),
+        quantization=quantization,
+        parity=parity,
     )
 
 
-def _network_in(content: bytes) -> Network:
-    """Return the network that a model file's bytes hold, as the NumPy backend reads it."""
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        path = Path(folder) / "model.tflite"
-        path.write_bytes(content)
-        return ModelFile(path).network()
-
-
-def check_output(output: Path, *, force: bool) -> None:
-    """Check, before the long work, that `output` may be written.
+def read_source(
+    path: AnyPath,
+    *,
+    vocab: AnyPath | None = None,
+    config: AnyPath | None = None,
+    max_length: int | None = None,
+) -> Source:
+    """Read a checkpoint and find its vocab and config. See `convert_checkpoint`.
 
     Raises:
-        OutputError: it exists, and `force` is not set.
+        UsageError: an argument cannot be right.
+        CheckpointError: the weights cannot be read.
+        SidecarError: no vocab or config belongs to them.
     """
+    weights = _path("path", path)
+    vocab_path = None if vocab is None else _path("vocab", vocab)
+    config_path = None if config is None else _path("config", config)
+    if max_length is not None:
+        max_length = checks.whole_number("max_length", max_length, 1, MAX_WINDOW)
+    checkpoint = read_checkpoint(weights)
+    sidecars = find_sidecars(weights, checkpoint.network, vocab_path, config_path, max_length)
+    vocabulary = Vocabulary(
+        sidecars.vocab, checkpoint.network.classes, word_level=sidecars.config.word_level
+    )
+    sha256 = {weights.name: checkpoint.sha256}
+    for file in sidecars.sources:
+        sha256[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return Source(
+        weights=weights,
+        layout=checkpoint.layout,
+        network=checkpoint.network,
+        vocabulary=vocabulary,
+        config=sidecars.config,
+        notes=sidecars.notes,
+        sha256=sha256,
+    )
+
+
+def _path(name: str, value: Any) -> Path:
+    return Path(value if isinstance(value, os.PathLike) else checks.text(name, value))
+
+
+def _check_output(output: Path, *, force: bool) -> None:
+    """Check, before the long work, that `output` may be written."""
     if output.is_dir():
         raise OutputError(f"{output}: is a folder", "name a file with -o")
     if output.exists() and not force:
@@ -152,20 +201,38 @@ def check_output(output: Path, *, force: bool) -> None:
         raise OutputError(f"{output.parent}: no such folder", "create it, or name another with -o")
 
 
-def _manifest(findings: Findings, places: dict[str, Any], quantization: str) -> dict[str, Any]:
-    checkpoint = findings.checkpoint
-    sources = {checkpoint.path.name: checkpoint.sha256}
-    for path in findings.sidecars.sources:
-        sources[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return {
-        "producer": {
+def _proved(source: Source, quantization: str) -> tuple[bytes, Parity]:
+    """Return the bytes of the model file and how exactly they compute."""
+    network, vocabulary, config = source.network, source.vocabulary, source.config
+    flatbuffer, arrays = build_flatbuffer(network, config.max_length, quantization)
+    manifest = _manifest(source, quantization, arrays)
+
+    def seal(golden: Golden) -> bytes:
+        return pack_model(flatbuffer, manifest, config, vocabulary, golden)
+
+    if quantization == "float32":
+        content = seal(golden_windows(network, vocabulary, config))
+        return content, check_parity(content)
+    # The golden probabilities are those of the quantized weights, by the reference. The interpreter
+    # quantizes activations too, so the tolerance allows four times its deviation here.
+    stored = read_network(flatbuffer, arrays, config)
+    golden = golden_windows(stored, vocabulary, config)
+    parity = check_parity(seal(golden), record(network, vocabulary, config))
+    tolerance = max(*golden.tolerances, 4 * max(parity.deviations.values()))
+    golden = replace(golden, tolerances=(tolerance,) * len(golden.tolerances))
+    return seal(golden), parity
+
+
+def _manifest(source: Source, quantization: str, arrays: Mapping[str, ArraySpec]) -> Manifest:
+    return Manifest(
+        producer={
             "textgenrnn-pi": __version__,
             "tensorflow": version("tensorflow"),
             "numpy": version("numpy"),
         },
-        "source": {"layout": checkpoint.layout, "sha256": sources},
-        "classes": checkpoint.network.classes,
-        "quantization": quantization,
-        "runtimes": RUNTIMES[quantization],
-        "arrays": places,
-    }
+        source={"layout": source.layout, "sha256": source.sha256},
+        classes=source.classes,
+        quantization=quantization,
+        runtimes=list(RUNTIMES[quantization]),
+        arrays=dict(arrays),
+    )

@@ -1,10 +1,10 @@
-"""What can be wrong on the desktop side, as branches of `pi_runtime.errors.Error`.
+"""Errors of the desktop side, as branches of `pi_runtime.errors.Error`.
 
 Error
-├── CheckpointError   the weights file is not a textgenrnn checkpoint that can be read
-├── SidecarError      no vocab or config belongs to these weights
+├── CheckpointError   the weights file cannot be read as a textgenrnn checkpoint
+├── SidecarError      no vocab or config belongs to the weights
 ├── ParityError       the converted file does not compute what the checkpoint does
-└── OutputError       the output is already there
+└── OutputError       the output exists already, or cannot be created there
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ class CheckpointError(Error):
 
 
 class SidecarError(Error):
-    """The vocab or config that belongs to the weights is missing or does not fit."""
+    """The vocab or config of the weights is missing or does not fit them."""
 
 
 class ParityError(Error):
-    """The converted file computes something else than the checkpoint."""
+    """The converted file does not compute what the checkpoint does."""
 
 
 class OutputError(Error):
-    """The output file may not be written."""
+    """The output file exists already, or cannot be created there."""

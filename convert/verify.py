@@ -1,68 +1,58 @@
-"""The written file against the checkpoint: golden windows, and the parity of every backend.
+"""Whether a converted model computes what its checkpoint does, on every backend present.
 
-`python -m convert.verify MODEL` prints that parity as JSON.
+`python -m convert.verify` reads a model from stdin and prints its parity as JSON (see
+`check_parity`).
 """
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
-import tempfile
 import warnings
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from convert.errors import ParityError
-from pi_runtime.backends import Backend
+from convert.recording import Divergence, Recording, diverge
+from pi_runtime.backends import tflite
+from pi_runtime.backends.base import Backend
+from pi_runtime.backends.interpreter import installed_runtime
 from pi_runtime.backends.numpy import numpy_backend
 from pi_runtime.backends.reference import CHAOTIC, float32_tolerance
 from pi_runtime.backends.selfcheck import deviations
-from pi_runtime.backends.tflite import installed_runtime, tflite_backend
 from pi_runtime.errors import BackendError
-from pi_runtime.generation.generator import SCHEDULE, TextGenerator
-from pi_runtime.generation.sampling import random_stream, sample, temperature_at
-from pi_runtime.generation.sequence import Draft
-from pi_runtime.model.file import Config, Golden, ModelFile
+from pi_runtime.generation.decoding import decode
+from pi_runtime.generation.generator import TextGenerator
+from pi_runtime.generation.params import SamplingParams
+from pi_runtime.generation.sampling import random_stream
+from pi_runtime.generation.sequence import SampledSequence
+from pi_runtime.model.file import ModelFile
+from pi_runtime.model.manifest import Config, Golden
 from pi_runtime.model.network import Network
-from pi_runtime.model.vocabulary import START, Vocabulary
+from pi_runtime.model.vocabulary import Vocabulary
 
-TEXTS, TOKENS = 4, 100
-"""How much text a quantized model is compared over."""
-
-MOST_DIVERGENCE = 0.1
-"""The mean KL divergence, in nats, above which a quantized model is not the same model."""
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """How far a quantized model's distributions are from the float32 ones, over its own text."""
-
-    kl_mean: float
-    """Kullback-Leibler divergence of the quantized from the float32 distribution, in nats."""
-    kl_max: float
-    argmax_agreement: float
-    """The share of windows where both find the same token the likeliest."""
+MAX_DIVERGENCE = 0.1
+"""The mean KL divergence, in nats, above which a quantized network is refused."""
 
 
 @dataclass(frozen=True)
 class Parity:
-    """What the backends present here made of the golden windows."""
+    """How exactly the backends present here compute a model's golden windows."""
 
     deviations: dict[str, float]
     """The largest |Δp| by backend."""
     tolerance: float
     """The largest tolerance of a golden window."""
-    missing: str
-    """Why the TFLite interpreter could not be tried ('' if it was)."""
+    not_tried: str | None
+    """Why the model was not tried on TFLite; None if it was."""
     sample: str
-    """The first line of the text that seed 0 gives."""
+    """The first line that is not blank of the text that seed 0 gives; "" if there is none."""
     divergence: Divergence | None = None
-    """For a quantized model, on the TFLite interpreter where it could be tried."""
+    """For a quantized model: on TFLite, or else on NumPy."""
 
     @property
     def sensitive(self) -> bool:
@@ -70,57 +60,16 @@ class Parity:
         return self.divergence is None and self.tolerance > CHAOTIC
 
 
-@dataclass(frozen=True)
-class Recording:
-    """Texts of the float32 network with its answers: what a quantized one is held to."""
-
-    ids: npt.NDArray[np.int32]
-    """[texts, tokens]."""
-    probabilities: npt.NDArray[np.float32]
-    """[texts, tokens, V]."""
-
-
-def record(network: Network, vocabulary: Vocabulary, config: Config) -> Recording:
-    """Let the network write texts and record what it reads and answers."""
-    backend = numpy_backend(network, config.max_length)
-    ids, probabilities = [], []
-    for number in range(TEXTS):
-        random, read, answers = random_stream(number), [], []
-        backend.reset()
-        token = vocabulary.id(START)
-        for length in range(1, TOKENS + 1):
-            read.append(token)
-            answers.append(backend.advance([token])[0].copy())
-            token = sample(answers[-1], temperature_at(SCHEDULE, length), random)
-        ids.append(read)
-        probabilities.append(answers)
-    return Recording(np.array(ids, np.int32), np.array(probabilities, np.float32))
-
-
-def diverge(backend: Backend, recording: Recording) -> Divergence:
-    """Let a backend read a recording and compare its answers."""
-    backend.reset(len(recording.ids))
-    answers = np.stack([backend.advance(t.tolist()).copy() for t in recording.ids.T], axis=1)
-    expected = recording.probabilities.astype(np.float64)
-    found = np.maximum(answers.astype(np.float64), 1e-12)
-    kl = (expected * np.log(np.maximum(expected, 1e-12) / found)).sum(axis=-1)
-    same = expected.argmax(axis=-1) == found.argmax(axis=-1)
-    return Divergence(float(kl.mean()), float(kl.max()), float(same.mean()))
-
-
 def golden_windows(network: Network, vocabulary: Vocabulary, config: Config) -> Golden:
-    """Return windows out of the network's own texts, with the reference's probabilities."""
+    """Return windows from the network's own texts, with the reference's probabilities."""
     backend = numpy_backend(network, config.max_length)
+    params = SamplingParams(temperature=1.0, max_gen_length=2 * config.max_length)
     windows = []
     for part in range(4):
-        draft = Draft(
-            vocabulary, config.max_length, None, [1.0], 2 * config.max_length, random_stream(part)
-        )
-        backend.reset()
-        ids = [0] * config.max_length
-        while not draft.done:
-            ids.append(draft.next_id())
-            draft.take(backend.advance(ids[-1:])[0])
+        sequence = SampledSequence(vocabulary, config.max_length, None, params, random_stream(part))
+        for _ in decode(backend, [sequence]):
+            pass
+        ids = [0] * config.max_length + sequence.token_ids[: sequence.ids_read]
         # From the start of one text to the end of another.
         end = config.max_length + 1 + (len(ids) - config.max_length - 1) * part // 3
         windows.append(ids[end - config.max_length : end])
@@ -129,44 +78,49 @@ def golden_windows(network: Network, vocabulary: Vocabulary, config: Config) -> 
 
 
 def check_parity(content: bytes, recording: Recording | None = None) -> Parity:
-    """Load a model file's bytes with every backend present and compare its golden windows.
+    """Compute a model file's golden windows with every backend present.
 
-    With a `recording` the model is a quantized one: what counts is its divergence from it.
+    With a `recording` the model is a quantized one, and is judged by its divergence from that.
 
-    This runs in a process of its own: TensorFlow and tflite-runtime export the same symbols and
-    crash each other, and a crash of the interpreter shall be a report.
+    This runs in a child process: TensorFlow and tflite-runtime export the same symbols and crash
+    each other, and a crash of the interpreter is reported as an error. The child gets the model and
+    the recording through its stdin.
 
     Raises:
         ParityError: a backend computes something else than the reference, or crashes on the file.
     """
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        path = Path(folder) / "model.tflite"
-        path.write_bytes(content)
-        if recording:
-            np.savez(path.with_suffix(".npz"), **vars(recording))
-        child = subprocess.run(
-            [sys.executable, "-X", "utf8", "-m", "convert.verify", str(path)],
-            capture_output=True,
-            encoding="utf-8",
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+    message = io.BytesIO()
+    recorded = vars(recording) if recording else {}
+    np.savez(message, model=np.frombuffer(content, np.uint8), **recorded)
+    child = subprocess.run(
+        # -P: nothing is imported from the folder that the user happens to be in.
+        [sys.executable, "-X", "utf8", "-P", "-m", "convert.verify"],
+        input=message.getvalue(),
+        capture_output=True,
+        check=False,
+    )
     if child.returncode:
-        last = (child.stderr.strip().splitlines() or [f"exit code {child.returncode}"])[-1]
+        lines = child.stderr.decode("utf-8", "replace").strip().splitlines()
+        reason = lines[-1] if lines else f"exit code {child.returncode}"
         raise ParityError(
-            f"the converted model cannot be run ({last})", "please report this checkpoint"
+            f"the converted model cannot be run ({reason})", "please report this checkpoint"
         )
     found = json.loads(child.stdout)
     if found["divergence"]:
         found["divergence"] = Divergence(**found["divergence"])
     parity = Parity(**found)
+    _judge(parity)
+    return parity
+
+
+def _judge(parity: Parity) -> None:
     if parity.divergence:
-        if not parity.divergence.kl_mean <= MOST_DIVERGENCE:
+        if not parity.divergence.kl_mean <= MAX_DIVERGENCE:
             raise ParityError(
                 f"quantized, this network diverges by {parity.divergence.kl_mean:.2f} nats",
                 "convert it without --quantize",
             )
-        return parity
+        return
     for name, deviation in parity.deviations.items():
         if not deviation <= parity.tolerance:
             raise ParityError(
@@ -174,66 +128,77 @@ def check_parity(content: bytes, recording: Recording | None = None) -> Parity:
                 f"more than {parity.tolerance:.1e}",
                 "please report this checkpoint",
             )
-    return parity
 
 
-def measure(path: Path) -> Parity:
-    """Run a model file's golden windows, and the recording beside it, on every backend present.
+def measure(model: ModelFile, recording: Recording | None = None) -> Parity:
+    """Compute a model's golden windows, and a recording if given, with every backend present.
 
     Raises:
-        ModelFileError: the file is damaged.
+        ModelFileError: the model is damaged.
         BackendError: the interpreter refuses it.
     """
-    model = ModelFile(path)
     golden = model.golden()
-    backends = {"numpy": numpy_backend(model.network(), model.config.max_length)}
-    tflite, missing = _tflite(model)
-    if tflite:
-        backends["tflite"] = tflite
+    on_numpy = numpy_backend(model.network(), model.config.max_length)
+    backends: dict[str, Backend] = {"numpy": on_numpy}
+    not_tried: str | None = None
+    try:
+        backends["tflite"] = _on_tflite(model)
+    except _NotTried as reason:
+        not_tried = str(reason)
     # Tolerances differ from window to window: report the one that comes closest to its own.
-    found, allowed = {}, max(golden.tolerances)
+    found, tolerance = {}, max(golden.tolerances)
     for name, backend in backends.items():
         measured = deviations(backend, golden)
         found[name] = max(measured)
-        for deviation, tolerance in zip(measured, golden.tolerances, strict=True):
-            if not deviation <= tolerance:
-                found[name], allowed = deviation, tolerance
-    recorded = path.with_suffix(".npz")
-    divergence = None
-    if recorded.exists():
-        with np.load(recorded) as arrays:
-            recording = Recording(arrays["ids"], arrays["probabilities"])
-        divergence = diverge(tflite or backends["numpy"], recording)
-    generator = TextGenerator(backends["numpy"], model.vocabulary, model.config)
-    lines = generator.generate(seed=0)[0].splitlines()
-    return Parity(found, allowed, missing, next(filter(str.strip, lines), ""), divergence)
+        for deviation, allowed in zip(measured, golden.tolerances, strict=True):
+            if not deviation <= allowed:
+                found[name], tolerance = deviation, allowed
+    divergence = diverge(backends.get("tflite", on_numpy), recording) if recording else None
+    text = TextGenerator(on_numpy, model.vocabulary, model.config).generate(seed=0)[0]
+    sample = next(filter(str.strip, text.splitlines()), "")
+    return Parity(found, tolerance, not_tried, sample, divergence)
 
 
-def _tflite(model: ModelFile) -> tuple[Backend | None, str]:
-    """Return the TFLite backend, or why there is none.
+class _NotTried(Exception):  # noqa: N818 - no failure, but an answer
+    """Why there is no interpreter here that should run the model."""
 
-    The Pi's interpreter where it is installed and can run the file; else TensorFlow's own, which
-    is the same code.
+
+def _on_tflite(model: ModelFile) -> Backend:
+    """Return the TFLite backend for a model.
+
+    The interpreter is the Pi's, if it is installed and can run the file; else TensorFlow's own,
+    which is the same code.
+
+    Raises:
+        _NotTried: there is neither.
+        BackendError: an interpreter that should run the file cannot.
     """
-    quantized = model.manifest["quantization"] != "float32"
     try:
-        return tflite_backend(model), ""
+        return tflite.load(model)
     except BackendError as error:
-        if installed_runtime() and not quantized:
+        if installed_runtime() and model.manifest.quantization == "float32":
             raise
         reason = str(error)
     import tensorflow as tf
 
     if not hasattr(tf.lite, "Interpreter"):
-        return None, reason
+        raise _NotTried(reason)
 
     def make(**arguments: Any) -> Any:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it says that it has moved to LiteRT
+            warnings.simplefilter("ignore")  # about its move to LiteRT
             return tf.lite.Interpreter(**arguments)
 
-    return tflite_backend(model, interpreter=make), ""
+    return tflite.load(model, interpreter=make)
+
+
+def _main() -> None:
+    with np.load(io.BytesIO(sys.stdin.buffer.read())) as arrays:
+        members = dict(arrays)
+    model = ModelFile.from_bytes(members.pop("model").tobytes(), "the converted model")
+    parity = measure(model, Recording(**members) if members else None)
+    print(json.dumps(asdict(parity)))  # noqa: T201
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(measure(Path(sys.argv[1])))))  # noqa: T201
+    _main()

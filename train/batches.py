@@ -1,4 +1,4 @@
-"""A corpus as batches for Keras, made by TensorFlow in bounded memory: no Python a sample."""
+"""A corpus as batches for Keras, built by TensorFlow in bounded memory: no Python per sample."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import tensorflow as tf
 from train.corpus import Corpus
 
 SPLIT = -1
-"""In place of an epoch's number: the order in which samples are parted."""
+"""In place of an epoch's number: the permutation by which samples are split."""
 
 
 class Samples:
-    """A corpus in TensorFlow's hands, with a label for each text where there are labels."""
+    """A corpus as TensorFlow constants, with a label per text if there are labels."""
 
     def __init__(
         self,
@@ -35,22 +35,22 @@ class Samples:
         self._max_length = max_length
 
     def split(self, train_size: float, batch_size: int) -> tuple[Batches, Batches | None]:
-        """Return the samples to train on and those to validate with, parted at random."""
-        most = round(train_size * self.count)
-        chosen = Batches(self, 0, most, batch_size)
-        held = self.count - most
-        return chosen, Batches(self, most, held, batch_size) if held else None
+        """Return the samples to train on and those to validate with, split at random."""
+        trained = round(train_size * self.count)
+        held = self.count - trained
+        validation = Batches(self, trained, held, batch_size) if held else None
+        return Batches(self, 0, trained, batch_size), validation
 
     def shuffled(self, places: tf.Tensor, count: int, number: int) -> tf.Tensor:
-        """Return where a permutation of `count` things puts these places.
+        """Return where permutation `number` of `count` items puts the items at these places.
 
-        It is computed, not kept: an array of it would be the largest thing here.
+        It is computed each time: as an array it would be the largest object here.
         """
         key = tf.constant([self.seed, number], tf.int32)
         return tf.random.experimental.index_shuffle(places, key, tf.constant(count - 1, tf.int64))
 
     def batch(self, samples: tf.Tensor) -> Any:
-        """Return (windows [B, T], targets [B]) of samples by number, and labels where there are."""
+        """Return (windows [B, T], targets [B]) of samples by index, with labels if there are."""
         size = samples.shape[0]
         if self._ends is None:
             texts = tf.searchsorted(self._before, samples, side="right", out_type=tf.int64) - 1
@@ -73,14 +73,15 @@ class Samples:
 
 
 class Batches:
-    """Some of the samples, in a new order every epoch."""
+    """Some of the samples, in another order in each epoch."""
 
     def __init__(self, samples: Samples, first: int, count: int, batch_size: int) -> None:
         self._samples = samples
         self._first, self._count = first, count
         self._size = max(1, min(batch_size, count))
         self.count = count // self._size
-        """Batches an epoch; as in textgenrnn, what does not fill one waits for another epoch."""
+        """Batches per epoch. As in textgenrnn, an incomplete one is left out; other samples form it
+        in the next epoch."""
 
     def epoch(self, number: int) -> tf.data.Dataset:
         """Return the batches of an epoch."""
@@ -90,5 +91,5 @@ class Batches:
     def _batch(self, step: tf.Tensor, number: int) -> Any:
         samples = self._samples
         places = step * self._size + tf.range(self._size, dtype=tf.int64)
-        parted = self._first + samples.shuffled(places, self._count, number)
-        return samples.batch(samples.shuffled(parted, samples.count, SPLIT))
+        order = self._first + samples.shuffled(places, self._count, number)
+        return samples.batch(samples.shuffled(order, samples.count, SPLIT))

@@ -1,78 +1,63 @@
-"""The three files of textgenrnn, and a fourth from which an interrupted training goes on.
+"""textgenrnn's three files, and a fourth from which an interrupted training is resumed.
 
 `NAME_weights.hdf5` has the layout that Keras 2.2 gave textgenrnn 1.4.1, which finds layers by name.
-Each file is complete or not there: it is written beside its place and renamed into it.
+Each file is complete or absent: it is written to a temporary file that is then renamed.
 """
 
 from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import h5py
 import numpy as np
 import numpy.typing as npt
 
+from convert.keras_layout import network_to_keras
 from pi_runtime.files import replacing
 from pi_runtime.model.network import Network
 from train.errors import TrainingError
-from train.model import keras_arrays
 from train.settings import ModelSettings
 
-EMPTY_LAYERS = ("input", "rnn_concat")
+_DAMAGE = (AttributeError, EOFError, LookupError, OSError, TypeError, ValueError, BadZipFile)
+"""What reading a damaged file may raise."""
 
 
 def write_weights(path: Path, network: Network) -> None:
     """Write a network as textgenrnn 1.4.1 does on Keras 2.2.
 
     Raises:
-        OSError: it cannot be written; what was there stays.
+        OSError: the file cannot be written; an existing one is unchanged.
     """
-    layers = keras_arrays(network)
+    layers = network_to_keras(network)
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
-        file.attrs["layer_names"] = _bytes([EMPTY_LAYERS[0], *layers, EMPTY_LAYERS[1]])
+        file.attrs["layer_names"] = _bytes(["input", *layers, "rnn_concat"])
         file.attrs["backend"] = b"tensorflow"
         file.attrs["keras_version"] = b"2.2.4"
-        for name in EMPTY_LAYERS:
-            file.create_group(name).attrs["weight_names"] = np.zeros(0, "S1")
-        for name, arrays in layers.items():
-            names = _weight_names(name, len(arrays))
-            group = file.create_group(name)
-            group.attrs["weight_names"] = _bytes(names)
-            for inner, array in zip(names, arrays, strict=True):
-                group[inner] = np.asarray(array, np.float32)
+        # Keras lists the layers without weights too.
+        for layer, arrays in {"input": {}, "rnn_concat": {}, **layers}.items():
+            group = file.create_group(layer)
+            group.attrs["weight_names"] = _bytes(arrays)
+            for name, array in arrays.items():
+                group[name] = np.asarray(array, np.float32)
     with replacing(path) as out:
         out.write(content.getvalue())
 
 
-def _weight_names(layer: str, count: int) -> list[str]:
-    if layer == "embedding":
-        parts = ["embeddings"]
-    elif layer == "attention":
-        parts = ["attention_W"]
-    elif layer == "output":
-        parts = ["kernel", "bias"]
-    else:
-        parts = ["kernel", "recurrent_kernel", "bias"]
-    number = layer.rpartition("_")[2]
-    prefixes = [layer]
-    if count == 6:
-        prefixes = [f"{layer}/{way}_lstm_{number}" for way in ("forward", "backward")]
-    return [f"{prefix}/{part}:0" for prefix in prefixes for part in parts]
-
-
-def _bytes(names: list[str]) -> npt.NDArray[np.bytes_]:
-    return np.array([name.encode() for name in names])
+def _bytes(names: Iterable[str]) -> npt.NDArray[np.bytes_]:
+    return np.array([name.encode() for name in names], np.bytes_)
 
 
 def write_sidecars(
     folder: Path, name: str, vocabulary: dict[str, int], settings: ModelSettings, *, single: bool
 ) -> None:
-    """Write NAME_vocab.json and NAME_config.json.
+    """Write NAME_vocab.json and NAME_config.json; `single` says whether the text is a single one.
 
     Raises:
         OSError: one cannot be written.
@@ -84,11 +69,11 @@ def write_sidecars(
 
 
 @dataclass(frozen=True)
-class State:
-    """All that the next epoch depends on."""
+class TrainingState:
+    """Everything that the next epoch depends on."""
 
     epoch: int
-    """How many are done."""
+    """How many epochs are complete."""
     losses: list[float]
     val_losses: list[float]
     fingerprint: str
@@ -97,36 +82,36 @@ class State:
     """The model's, then the optimizer's."""
 
     def write(self, path: Path) -> None:
-        """Write it.
+        """Write it to a file.
 
         Raises:
-            OSError: it cannot be written; what was there stays.
+            OSError: the file cannot be written; an existing one is unchanged.
         """
-        told = {**vars(self), "variables": len(self.variables)}
+        members = {**vars(self), "variables": len(self.variables)}
         content = io.BytesIO()
         np.savez(
             content,
-            state=np.array(json.dumps(told)),
-            **{f"v{at}": array for at, array in enumerate(self.variables)},
+            state=np.array(json.dumps(members)),
+            **{f"v{index}": array for index, array in enumerate(self.variables)},
         )
         with replacing(path) as file:
             file.write(content.getvalue())
 
     @classmethod
-    def read(cls, path: Path) -> State:
-        """Read it.
+    def read(cls, path: Path) -> TrainingState:
+        """Read it from a file.
 
         Raises:
-            TrainingError: it is not there, or damaged.
+            TrainingError: the file is missing or damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                told = json.loads(str(file["state"]))
-                variables = [file[f"v{at}"] for at in range(told.pop("variables"))]
-                return cls(variables=variables, **told)
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+                members = json.loads(str(file["state"]))
+                count = members.pop("variables")
+                return cls(variables=[file[f"v{index}"] for index in range(count)], **members)
         except FileNotFoundError:
             raise TrainingError(
                 f"{path}: there is no interrupted training", "train without --resume"
             ) from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except _DAMAGE as error:
             raise TrainingError(f"{path} is damaged ({error})", "train without --resume") from None

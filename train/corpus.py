@@ -1,7 +1,7 @@
-"""Texts as one array of token ids, and the windows of it that are the samples.
+"""Texts as one array of token ids, and the samples: its windows.
 
 Source: `generate_sequences_from_texts` and `train_on_texts` of textgenrnn, and Keras's Tokenizer,
-whose order of tokens is kept: commonest first, and of equals the one met first.
+whose order of tokens is kept: the most frequent first, and among equals the one that occurs first.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CODE_POINTS = 0x110000
 PIECE = 1 << 20
 
 Encoder = Callable[[str], Iterator[npt.NDArray[Any]]]
-"""From a text to its ids, piece by piece."""
+"""From a text to its token ids, in pieces."""
 
 
 def words_of(text: str) -> list[str]:
@@ -32,35 +32,33 @@ def words_of(text: str) -> list[str]:
 def make_vocabulary(
     texts: Iterable[str], *, word_level: bool, max_words: int, single_text: bool
 ) -> dict[str, int]:
-    """Return the ids of tokens, from 1 on; `<s>` is last, and missing in a single_text one."""
+    """Return the ids of the tokens, from 1; `<s>` is the last, and absent with `single_text`."""
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(words_of(text) if word_level else text)
     tokens = [token for token, _ in counts.most_common(max_words)]
-    return {
-        token: number
-        for number, token in enumerate([*tokens, *([] if single_text else [START])], 1)
-    }
+    marks = [] if single_text else [START]
+    return {token: token_id for token_id, token in enumerate([*tokens, *marks], 1)}
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """All texts. N tokens in all, start and end marks among them.
+    """All texts, N tokens in total, including start and end marks.
 
-    A sample is a window and the token after it, which is known. Where each one's window ends is
-    computed from its number, and kept in an array only where unknown tokens leave gaps.
+    A sample is a window and the token after it, which is in the vocabulary. Where the window of a
+    sample ends is computed from the sample's index, or looked up if unknown tokens leave gaps.
     """
 
     tokens: npt.NDArray[Any]
-    """[N] ids, 0 for a token that is not in the vocabulary; as narrow a type as fits."""
+    """[N] token ids, 0 for unknown tokens; of the narrowest type that fits."""
     starts: npt.NDArray[np.int64]
-    """Where each text begins."""
+    """[texts]: where each text begins."""
     before: npt.NDArray[np.int64]
-    """[texts + 1]: how many samples the texts before each hold, were every token known."""
+    """[texts + 1]: how many samples precede each text if all tokens are known."""
     first: int
-    """How far into a text its first window ends."""
+    """Where in a text its first window ends."""
     ends: npt.NDArray[Any] | None
-    """Where each sample's window ends; None: every token is known."""
+    """[samples]: where the window of each one ends; None if all tokens are known."""
 
     @classmethod
     def encode(
@@ -74,12 +72,12 @@ class Corpus:
     ) -> Corpus:
         """Encode texts.
 
-        A token takes a byte or two, and four more where the vocabulary does not know every one.
+        It takes one or two bytes per token, and four more per sample if some tokens are unknown.
 
         Raises:
-            TextError: there is not a single sample in them.
+            TextError: the texts are too short for a single sample.
         """
-        kind = np.min_scalar_type(len(vocabulary))
+        kind = np.min_scalar_type(max(vocabulary.values(), default=0))
         mark = [] if single_text else [vocabulary.get(START, 0)]
         encode = (_word_encoder if word_level else _character_encoder)(vocabulary, kind)
         pieces: list[npt.NDArray[Any]] = [np.zeros(0, kind)]
@@ -91,7 +89,7 @@ class Corpus:
         tokens = np.concatenate(pieces)
         del pieces
         starts = np.cumsum([0, *sizes], dtype=np.int64)
-        # textgenrnn leaves out the windows that a running text does not fill.
+        # textgenrnn leaves out the windows at the start of a running text that it does not fill.
         first = max_length if single_text else 0
         before = np.cumsum([0, *(max(0, size - 1 - first) for size in sizes)], dtype=np.int64)
         corpus = cls(tokens, starts[:-1], before, first, None)
@@ -109,11 +107,11 @@ class Corpus:
 
     @property
     def samples(self) -> int:
-        """How many there are."""
+        """How many samples there are."""
         return int(self.before[-1]) if self.ends is None else len(self.ends)
 
     def ends_of(self, samples: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """Return where the windows of samples end, by their numbers."""
+        """Return where the windows of the samples with these indices end."""
         if self.ends is not None:
             return np.asarray(self.ends[samples], np.int64)
         texts = np.searchsorted(self.before, samples, side="right") - 1
@@ -121,13 +119,14 @@ class Corpus:
         return ends
 
     def texts_of(self, ends: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """Return the number of the text that each position lies in."""
+        """Return the index of the text that contains each position."""
         return np.searchsorted(self.starts, ends, side="right") - 1
 
     def windows(self, ends: npt.NDArray[Any], max_length: int) -> npt.NDArray[np.int32]:
-        """Return [len(ends), T] windows, left-padded: the plain definition of `Batches`'s.
+        """Return the windows [len(ends), T] that end there, left-padded.
 
-        A window spans T + 1 tokens; unknown ones are left out, then the last T remain.
+        This is the plain definition of what `Samples.batch` computes. A window spans T + 1 tokens;
+        the unknown ones are removed, and the last T of the others are kept.
         """
         columns = np.arange(-max_length, 1)
         at = np.asarray(ends, np.int64)[:, None] + columns
@@ -139,12 +138,12 @@ class Corpus:
 
 def _character_encoder(vocabulary: dict[str, int], kind: np.dtype[Any]) -> Encoder:
     table = np.zeros(CODE_POINTS, kind)
-    for token, number in vocabulary.items():
+    for token, token_id in vocabulary.items():
         if len(token) == 1:
-            table[ord(token)] = number
+            table[ord(token)] = token_id
 
     def encode(text: str) -> Iterator[npt.NDArray[Any]]:
-        # In pieces: four bytes a character, if only for a moment, are many for a large text.
+        # In pieces, as four bytes per character are a lot for a large text.
         for at in range(0, len(text), PIECE):
             piece = text[at : at + PIECE].encode("utf-32-le", "surrogatepass")
             yield table[np.frombuffer(piece, np.uint32)]

@@ -1,7 +1,7 @@
-"""What can be wrong in training, as branches of `pi_runtime.errors.Error`.
+"""Errors of training, as branches of `pi_runtime.errors.Error`.
 
 Error
-├── TextError       texts cannot be read, or there is too little of them
+├── TextError       the texts cannot be read, or are too few
 └── TrainingError   there is nothing to resume, or it is another training's
 """
 
@@ -15,4 +15,4 @@ class TextError(Error):
 
 
 class TrainingError(Error):
-    """The training cannot go on."""
+    """The training cannot continue."""

@@ -1,7 +1,7 @@
-"""The network as a Keras model to train, and its way to and from a `Network`.
+"""The network as a Keras model to train, from and to a `Network`.
 
 Source: `textgenrnn_model` and `AttentionWeightedAverage` of textgenrnn 1.4.1, with Keras's own
-initial values. Keras's gates are input, forget, candidate, output.
+initial values.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pi_runtime.model.network import EPSILON, FloatArray, Lstm, Network
+from convert.keras_layout import network_from_keras, network_to_keras
+from pi_runtime.model.network import EPSILON, Network
 from train.settings import ModelSettings
 
 LEARNING_RATE = 4e-3
 CONTEXT_WEIGHTS = (0.8, 0.2)
-"""Of the two losses where there are labels: with the label, without it."""
+"""Of the two losses if there are labels: of the output with the label, of the one without."""
 
 
 class AttentionWeightedAverage(keras.layers.Layer):  # type: ignore[misc]
-    """[batch, T, F] → [batch, F]: the average over the steps, each as heavy as exp(its logit)."""
+    """[batch, T, F] → [batch, F]: the average over the steps, weighted with exp(logit)."""
 
     def build(self, shape: Any) -> None:
-        """Make the weights [F, 1]."""
+        """Create the weights [F, 1]."""
         self.kernel = self.add_weight(shape=(shape[-1], 1), initializer="uniform", name="W")
 
     def call(self, inputs: Any) -> Any:
-        """Average. The denominator's epsilon is textgenrnn's."""
+        """Return the average. The denominator's epsilon is textgenrnn's."""
         logits = keras.ops.squeeze(keras.ops.matmul(inputs, self.kernel), axis=-1)
         weights = keras.ops.exp(logits - keras.ops.max(logits, axis=-1, keepdims=True))
         weights = weights / (keras.ops.sum(weights, axis=-1, keepdims=True) + EPSILON)
@@ -38,20 +39,20 @@ class AttentionWeightedAverage(keras.layers.Layer):  # type: ignore[misc]
 class Embedding(keras.layers.Embedding):  # type: ignore[misc]
     """An embedding with a dense gradient.
 
-    Keras 3's optimizers square a sparse one occurrence by occurrence, which lets frequent tokens
-    take steps ten times too long; Keras 2 added the occurrences up first.
+    Keras 3's optimizers square a sparse gradient per occurrence of a token, so that frequent tokens
+    take steps ten times too long. Keras 2 summed the occurrences first.
     """
 
     def call(self, inputs: Any) -> Any:
-        """Look rows up: [batch, T] to [batch, T, E]."""
+        """Look up the rows: [batch, T] → [batch, T, E]."""
         return keras.ops.take(1.0 * self.embeddings, inputs, axis=0)
 
 
 class RMSprop(keras.optimizers.RMSprop):  # type: ignore[misc]
-    """As in Keras 2: epsilon is added to the root of the mean square, not under it."""
+    """RMSprop as in Keras 2: epsilon is added to the root of the mean square, not under it."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Move a variable by a step."""
+        """Update a variable."""
         mean_square = self._velocities[self._get_variable_index(variable)]
         self.assign(
             mean_square,
@@ -71,7 +72,8 @@ def build_model(
 ) -> keras.Model:
     """Return a compiled model from windows [batch, T] to probabilities [batch, V].
 
-    With `context_size` labels it has a second input for them, and answers with and without them.
+    With `context_size` labels it has a second input [batch, context_size] for them, and two
+    outputs: one that uses them and one that does not.
     """
     windows = keras.Input((settings.max_length,), dtype="int32", name="input")
     embedded = Embedding(classes, settings.dim_embeddings, name="embedding")(windows)
@@ -97,7 +99,7 @@ def build_model(
         loss=["sparse_categorical_crossentropy"] * (2 if context_size else 1),
         loss_weights=list(CONTEXT_WEIGHTS) if context_size else None,
         optimizer=_optimizer(optimizer),
-        # XLA doubles the speed on a processor. cuDNN's LSTM on a GPU is not for XLA.
+        # XLA doubles the speed on a CPU. On a GPU it would replace cuDNN's LSTM.
         jit_compile=not tf.config.list_physical_devices("GPU"),
     )
     return model
@@ -111,47 +113,15 @@ def _optimizer(name: str) -> keras.optimizers.Optimizer:
 
 def network_of(model: keras.Model) -> Network:
     """Return the weights of a model, without those for labels."""
-
-    def arrays(name: str) -> list[FloatArray]:
-        return [np.asarray(array, np.float32) for array in model.get_layer(name).get_weights()]
-
-    layers: list[tuple[Lstm, ...]] = []
-    while any(layer.name == f"rnn_{len(layers) + 1}" for layer in model.layers):
-        found = arrays(f"rnn_{len(layers) + 1}")
-        layers.append(tuple(_lstm(*found[at : at + 3]) for at in range(0, len(found), 3)))
-    kernel, bias = arrays("output")
-    return Network(arrays("embedding")[0], tuple(layers), arrays("attention")[0], kernel, bias)
+    return network_from_keras(
+        {
+            layer.name: [np.asarray(array, np.float32) for array in layer.get_weights()]
+            for layer in model.layers
+        }
+    )
 
 
 def set_network(model: keras.Model, network: Network) -> None:
-    """Give a model the weights of a network of its shape."""
-    for name, arrays in keras_arrays(network).items():
-        model.get_layer(name).set_weights(arrays)
-
-
-def keras_arrays(network: Network) -> dict[str, list[FloatArray]]:
-    """Return a network's arrays by layer, in the order and with the gates of Keras."""
-    rnn = {
-        f"rnn_{number}": [
-            swap_gates(array)
-            for lstm in layer
-            for array in (lstm.kernel, lstm.recurrent, lstm.bias)
-        ]
-        for number, layer in enumerate(network.layers, 1)
-    }
-    return {
-        "embedding": [network.embedding],
-        **rnn,
-        "attention": [network.attention],
-        "output": [network.output_kernel, network.output_bias],
-    }
-
-
-def swap_gates(array: FloatArray) -> FloatArray:
-    """Swap the last two of four gates: Keras's order to ours, and back."""
-    one, two, three, four = np.split(array, 4, axis=-1)
-    return np.concatenate([one, two, four, three], axis=-1)
-
-
-def _lstm(kernel: FloatArray, recurrent: FloatArray, bias: FloatArray) -> Lstm:
-    return Lstm(swap_gates(kernel), swap_gates(recurrent), swap_gates(bias))
+    """Give a model the weights of a network of the same architecture."""
+    for name, arrays in network_to_keras(network).items():
+        model.get_layer(name).set_weights(list(arrays.values()))

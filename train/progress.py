@@ -1,4 +1,4 @@
-"""What a training shows of itself: a bar on the terminal, and the learning curve as a picture."""
+"""The progress of a training: a bar on the terminal and the learning curve as an image."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import keras
 from tqdm import tqdm
 
 from pi_runtime.files import replacing
-from train.training import Epoch
+from train.run import Epoch
 
 
 class Bar(keras.callbacks.Callback):  # type: ignore[misc]
-    """A bar an epoch: loss, validation loss, time left."""
+    """A progress bar per epoch: loss, validation loss, time left."""
 
     def __init__(self, num_epochs: int) -> None:
         super().__init__()
@@ -28,29 +28,29 @@ class Bar(keras.callbacks.Callback):  # type: ignore[misc]
         )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Go on by a batch."""
+        """Advance the bar by a batch."""
         self._bar.set_postfix_str(f"loss {(logs or {}).get('loss', 0):.3f}", refresh=False)
         self._bar.update()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Say what the epoch came to."""
-        told = {name: f"{value:.3f}" for name, value in (logs or {}).items() if "loss" in name}
-        self._bar.set_postfix_str(", ".join(f"{name} {value}" for name, value in told.items()))
+        """Show the losses of the epoch and close the bar."""
+        losses = {name: value for name, value in (logs or {}).items() if "loss" in name}
+        self._bar.set_postfix_str(", ".join(f"{name} {loss:.3f}" for name, loss in losses.items()))
         self._bar.close()
 
 
 def draw_curve(path: Path, epoch: Epoch) -> None:
-    """Draw the learning curve as a PNG.
+    """Draw the learning curve up to an epoch as a PNG.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.add_subplot(xlabel="epoch", ylabel="loss, nats a token")
+    axes = figure.add_subplot(xlabel="epoch", ylabel="loss, nats per token")
     axes.plot(range(1, len(epoch.losses) + 1), epoch.losses, marker=".", label="training")
     if epoch.val_losses:
         axes.plot(

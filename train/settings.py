@@ -1,4 +1,4 @@
-"""What to train and how: textgenrnn's names, in its notebook's two dictionaries.
+"""What to train and how, by textgenrnn's names, in the two dictionaries of its notebook.
 
 Source: `train_new_model` and `train_on_texts` of textgenrnn 2.0.0, and the dictionaries `model_cfg`
 and `train_cfg` of its Colab notebook.
@@ -13,9 +13,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pi_runtime import checks
 from pi_runtime.errors import UsageError
 
 BOUNDS: dict[str, tuple[float, float]] = {
+    "train_size": (0.01, 1.0),
+    "dropout": (0.0, 0.95),
+}
+WHOLE_BOUNDS: dict[str, tuple[int, int]] = {
     "rnn_size": (1, 4096),
     "rnn_layers": (1, 32),
     "max_length": (1, 10_000),
@@ -24,13 +29,12 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "num_epochs": (1, 100_000),
     "gen_epochs": (0, 100_000),
     "batch_size": (1, 1 << 20),
-    "train_size": (0.01, 1.0),
-    "dropout": (0.0, 0.95),
     "max_gen_length": (2, 1_000_000),
     "save_epochs": (0, 100_000),
     "seed": (0, 2**31 - 1),
 }
 REPORTING = ("gen_epochs", "max_gen_length", "save_epochs")
+"""Settings that do not affect the training."""
 OPTIMIZERS = ("adam", "rmsprop")
 
 T = TypeVar("T", "ModelSettings", "TrainSettings")
@@ -38,15 +42,30 @@ T = TypeVar("T", "ModelSettings", "TrainSettings")
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """The network. `max_length` is its window in tokens, `max_words` the largest vocabulary."""
+    """The network, checked when it is made.
+
+    >>> ModelSettings(rnn_size=64).rnn_layers
+    2
+    >>> ModelSettings(rnn_size=6.4)
+    Traceback (most recent call last):
+    pi_runtime.errors.UsageError: rnn_size is 6.4 – give a whole number from 1 to 4096
+
+    Raises:
+        UsageError: a setting cannot be right.
+    """
 
     rnn_size: int = 128
+    """Units per layer."""
     rnn_layers: int = 2
     rnn_bidirectional: bool = False
     max_length: int = 40
+    """The window: tokens the network sees at once."""
     max_words: int = 10_000
+    """Upper bound on the vocabulary."""
     dim_embeddings: int = 100
+    """Width of the embedding."""
     word_level: bool = False
+    """Whether tokens are words, not characters."""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -54,27 +73,34 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """The training. A `train_size` below 1 leaves the rest for validation."""
+    """The training, checked when it is made.
+
+    Raises:
+        UsageError: a setting cannot be right.
+    """
 
     line_delimited: bool = False
-    """Whether every line is a text of its own; else all is one running text (single_text)."""
+    """Whether each line is a text; else all texts are running ones (single_text)."""
     num_epochs: int = 50
     gen_epochs: int = 1
-    """Sample texts after every so many epochs; 0: never."""
+    """Generate sample texts after every Nth epoch; 0: never."""
     batch_size: int = 128
     train_size: float = 1.0
+    """The share of samples to train on; the others are for validation."""
     validation: bool = True
+    """Whether the validation loss is computed."""
     dropout: float = 0.0
-    """The share of embedding channels left out at random while training."""
+    """The share of embedding channels dropped at random while training."""
     max_gen_length: int = 300
+    """Tokens per sample text."""
     is_csv: bool = False
-    """Whether texts are the first column of CSV rows."""
+    """Whether the texts are the first column of CSV rows."""
     header: bool = False
-    """Whether the first line is no text."""
+    """Whether the first line of a file is skipped."""
     delimiter: str = ","
     """Between CSV columns."""
     save_epochs: int = 0
-    """Keep the weights of every so manyth epoch too; 0: only the last."""
+    """Keep the weights of every Nth epoch too; 0: only the last."""
     optimizer: str = "adam"
     """adam, as in textgenrnn 1.5 and later, or rmsprop, as before."""
     seed: int = 0
@@ -83,31 +109,35 @@ class TrainSettings:
     def __post_init__(self) -> None:
         _check(self)
         if self.optimizer not in OPTIMIZERS:
-            raise UsageError(f"optimizer is {self.optimizer!r}", "take adam or rmsprop")
+            raise UsageError(f"optimizer is {self.optimizer!r}", f"take {' or '.join(OPTIMIZERS)}")
         if len(self.delimiter) != 1:
             raise UsageError(f"delimiter is {self.delimiter!r}", "give one character")
 
 
 def _check(settings: ModelSettings | TrainSettings) -> None:
+    """Check every setting, and keep it in the plain type of its default."""
     for field in fields(settings):
-        value, kind = getattr(settings, field.name), type(field.default)
-        fits = isinstance(value, (int, float) if kind is float else kind)
-        if not fits or (isinstance(value, bool) and kind is not bool):
-            raise UsageError(f"{field.name} is {value!r}", f"give {_said(kind)}")
-        low, high = BOUNDS.get(field.name, (None, None))
-        if low is not None and high is not None and not low <= value <= high:
-            raise UsageError(f"{field.name} is {value}", f"give {low:g} to {high:g}")
+        checked = _checked(field.name, getattr(settings, field.name), type(field.default))
+        object.__setattr__(settings, field.name, checked)  # a frozen dataclass is set so
 
 
-def _said(kind: type) -> str:
-    return {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "a string")
+def _checked(name: str, value: Any, kind: type) -> bool | int | float | str:
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise UsageError(f"{name} is {value!r}", "give true or false")
+        return value
+    if kind is int:
+        return checks.whole_number(name, value, *WHOLE_BOUNDS[name])
+    if kind is float:
+        return checks.number(name, value, *BOUNDS[name])
+    return checks.text(name, value)
 
 
 def read_settings_file(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the members `model_cfg` and `train_cfg` of a JSON or TOML file.
 
     Raises:
-        UsageError: it cannot be read, or has other members.
+        UsageError: the file cannot be read, or has other members.
     """
     try:
         text = path.read_text("utf-8-sig")
@@ -117,26 +147,30 @@ def read_settings_file(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise UsageError(f"{path}: {reason}", "give a JSON or TOML file in UTF-8") from None
     parts = ("model_cfg", "train_cfg")
     if not isinstance(content, dict) or not set(content) <= set(parts):
-        raise UsageError(f"{path} has other members than {' and '.join(parts)}", "see rnn-train")
+        raise UsageError(
+            f"{path} has other members than {' and '.join(parts)}", "see rnn-train --help"
+        )
     model, training = (content.get(part, {}) for part in parts)
     if not isinstance(model, dict) or not isinstance(training, dict):
-        raise UsageError(f"{path}: model_cfg or train_cfg is no table", "see rnn-train --help")
+        raise UsageError(f"{path}: model_cfg or train_cfg is not a table", "see rnn-train --help")
     return model, training
 
 
 def settings_from(kind: type[T], members: Mapping[str, Any]) -> T:
-    """Return settings with these members, and defaults elsewhere.
+    """Return settings with these members, and defaults for the others.
 
     Raises:
         UsageError: a name is unknown or a value out of bounds.
     """
     known = {field.name for field in fields(kind)}
     if unknown := sorted(set(members) - known):
-        raise UsageError(f"{unknown[0]} is no setting", f"known are {', '.join(sorted(known))}")
+        raise UsageError(
+            f"{unknown[0]} is an unknown setting", f"take one of {', '.join(sorted(known))}"
+        )
     return kind(**members)
 
 
 def fingerprint(*settings: ModelSettings | TrainSettings) -> str:
-    """Return as text what of the settings decides how the training goes."""
+    """Return as text the settings that affect the training."""
     members = {name: value for part in settings for name, value in asdict(part).items()}
     return json.dumps({k: v for k, v in members.items() if k not in REPORTING}, sort_keys=True)

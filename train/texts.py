@@ -1,4 +1,4 @@
-"""Files as texts: plain, CSV, with labels; any line ends, a BOM; UTF-8, or an encoding named."""
+"""Texts from files: plain or CSV, with any line ends, with or without a BOM, in any encoding."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from train.errors import TextError
 from train.settings import TrainSettings
 
 SAMPLE_BYTES = 1 << 18
-"""How much of a file is looked at to guess its encoding."""
+"""How much of a file is read to guess its encoding."""
 
 GUESSES = ("utf_16", "utf_32", "cp1251", "koi8_r", "cp866", "mac_cyrillic", "cp1252", "cp1250")
 
@@ -19,12 +19,12 @@ GUESSES = ("utf_16", "utf_32", "cp1251", "koi8_r", "cp866", "mac_cyrillic", "cp1
 def read_texts(
     paths: list[Path], settings: TrainSettings, encoding: str = "utf-8", *, context: bool = False
 ) -> tuple[list[str], list[str]]:
-    """Return the texts of some files, and their labels where `context` is set.
+    """Return the texts of files, and with `context` their labels, else an empty list.
 
-    One running text comes as a list of one, the files joined by line breaks.
+    A running text is one element, the files joined by line breaks.
 
     Raises:
-        TextError: a file cannot be read, is in another encoding, or lacks a column.
+        TextError: a file cannot be read, has another encoding, or lacks a column.
     """
     contents = [_read(path, encoding) for path in paths]
     if settings.header:
@@ -56,7 +56,9 @@ def _read(path: Path, encoding: str) -> str:
     try:
         codecs.lookup(encoding)
     except LookupError:
-        raise TextError(f"{encoding} is no encoding", "e.g. --encoding cp1251") from None
+        raise TextError(
+            f"{encoding} is an unknown encoding", "give another, e.g. --encoding cp1251"
+        ) from None
     if encoding == "utf-8":
         content = content.removeprefix(codecs.BOM_UTF8)
     try:
@@ -68,13 +70,13 @@ def _read(path: Path, encoding: str) -> str:
             f"{path} is not {encoding}{looks}", f"add --encoding {guess or 'NAME'}"
         ) from None
     if "\0" in text:
-        raise TextError(f"{path} is no text: it holds zero bytes", "name a text file")
+        raise TextError(f"{path} is not a text: it has zero bytes", "name a text file")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _guess(content: bytes) -> str:
-    """Return the likeliest encoding of what is not UTF-8, or nothing."""
+def _guess(content: bytes) -> str | None:
+    """Return the likeliest encoding of text that is not UTF-8, if there is one."""
     from charset_normalizer import from_bytes
 
     best = from_bytes(content[:SAMPLE_BYTES], cp_isolation=list(GUESSES)).best()
-    return best.encoding if best else ""
+    return best.encoding if best else None
