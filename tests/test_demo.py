@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from pi_runtime.speech.pcm import Pcm
-from tests.conftest import needs_tensorflow
+from tests.helpers.commands import ROOT, needs_tensorflow
 
-ROOT = Path(__file__).parents[1]
 MODELS = {path.name.removesuffix("_weights.hdf5") for path in ROOT.glob("models/*.hdf5")}
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from pi_runtime import TextGenerator
-from tests.conftest import SHARED
+from tests.helpers.commands import ROOT
+from tests.helpers.zoo import SHARED
 
-MODELS = sorted((Path(__file__).parents[1] / "models").glob("*_weights.hdf5"))
+MODELS = sorted((ROOT / "models").glob("*_weights.hdf5"))
 
 
 @pytest.mark.parametrize("weights", MODELS, ids=lambda path: path.stem)

@@ -7,14 +7,20 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from tests.checkpoints import config_of, small_network, small_vocab, write_sidecars, write_weights
-from tests.conftest import needs_tensorflow, run_command
+from tests.helpers.checkpoints import (
+    config_of,
+    small_network,
+    small_vocab,
+    write_sidecars,
+    write_weights,
+)
+from tests.helpers.commands import ROOT, needs_tensorflow, run_command
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.S)
 LINES = [line.partition("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
@@ -55,18 +61,35 @@ def test_every_command_in_order(folder: Path) -> None:
 
 
 @needs_tensorflow
-def test_the_python_example(folder: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+@pytest.mark.skipif(not shutil.which("festival"), reason="festival is not installed")
+def test_the_python_examples(folder: Path) -> None:
     if not (folder / "colab.tflite").exists():
         assert run_command("rnn-convert", "colab_weights.hdf5", cwd=folder).returncode == 0
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("Once")
+    examples = re.findall(r"```python\n(.*?)```", README, re.S)
+    printed = []
+    for code in examples:
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        printed.append(done.stdout)
+    assert printed[0].startswith("Once")
+    assert (folder / "hello.wav").read_bytes().startswith(b"RIFF")
 
 
-def test_every_script_it_names_is_there() -> None:
-    for name in re.findall(r"\bscripts/[\w-]+", README):
+def test_every_path_it_names_is_there() -> None:
+    rooms = "scripts|tests|pi_runtime|convert|train|models|docs|systemd"
+    names = re.findall(rf"(?<![\w/.])(?:{rooms})/[\w./-]*\w", README)
+    assert "scripts/install-pi" in names
+    for name in names:
         assert (ROOT / name).exists(), name
+
+
+def test_every_module_it_runs_is_there() -> None:
+    names = re.findall(r"python -m (tests[\w.]+)", README)
+    assert "tests.manual.soak" in names
+    for name in names:
+        assert find_spec(name), name
 
 
 def test_options_it_names_exist() -> None:

@@ -1,0 +1,116 @@
+"""Which backend runs a model here, and what "auto" does if the fastest one cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pi_runtime.backends import registry, tflite
+from pi_runtime.backends.numpy import numpy_backend
+from pi_runtime.backends.registry import BACKENDS, load_backend
+from pi_runtime.backends.selfcheck import passes
+from pi_runtime.errors import BackendError
+from pi_runtime.model.file import ModelFile, seal
+from tests.helpers.backends import HAS_INTERPRETER, needs_interpreter
+from tests.helpers.checkpoints import packed_model, small_network
+from tests.helpers.conversion import Converter
+from tests.helpers.model_files import members
+from tests.helpers.networks import LENGTH, NETWORKS
+
+CONTENT = packed_model(small_network())
+"""Its FlatBuffer is no TFLite graph: NumPy runs it, every interpreter refuses it."""
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> ModelFile:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(CONTENT)
+    return ModelFile(path)
+
+
+@pytest.fixture
+def wrong(tmp_path: Path) -> ModelFile:
+    """A model whose golden windows expect something else of its weights."""
+    flatbuffer, documents = members(CONTENT)
+    documents["golden.json"]["probabilities"][0][0] += 0.5
+    path = tmp_path / "wrong.tflite"
+    path.write_bytes(seal(flatbuffer, documents))
+    return ModelFile(path)
+
+
+def test_there_are_two_the_fastest_first() -> None:
+    assert [*BACKENDS] == ["tflite", "numpy"]
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_the_backend_asked_for(model: ModelFile, verify: bool) -> None:
+    loaded = load_backend(model, "numpy", verify=verify)
+    assert loaded.backend.name == "numpy"
+    assert loaded.fallback_reason is None
+    assert passes(loaded.backend, model.golden())
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "reference", "Numpy"])
+def test_a_backend_that_does_not_exist(model: ModelFile, name: str) -> None:
+    with pytest.raises(BackendError) as caught:
+        load_backend(model, name)
+    assert str(caught.value) == f"no backend is called {name!r} – take auto, tflite, numpy"
+
+
+def test_a_backend_that_cannot_be_had_is_not_replaced(model: ModelFile) -> None:
+    with pytest.raises(BackendError) as caught:
+        load_backend(model, "tflite")
+    assert "--backend numpy" in caught.value.todo
+    assert "\n" not in str(caught.value)
+
+
+def test_auto_falls_back_and_says_why(model: ModelFile) -> None:
+    loaded = load_backend(model)
+    assert loaded.backend.name == "numpy"
+    assert loaded.fallback_reason
+    says = f"cannot run {model.name}" if HAS_INTERPRETER else "no TFLite interpreter is installed"
+    assert says in loaded.fallback_reason
+
+
+def test_wrong_numbers_are_no_backend(wrong: ModelFile) -> None:
+    with pytest.raises(BackendError, match="numpy computes wrong numbers") as caught:
+        load_backend(wrong, verify=True)
+    assert wrong.name in str(caught.value)
+    assert load_backend(wrong, "numpy").backend.name == "numpy", "only if it is asked to"
+
+
+@needs_interpreter
+def test_an_interpreter_that_computes_wrong_numbers_gives_way(
+    model: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on a board whose interpreter rounds too coarsely.
+    monkeypatch.setattr(tflite, "load", lambda *_: numpy_backend(small_network(9), 8))
+    loaded = load_backend(model, verify=True)
+    assert passes(loaded.backend, model.golden())
+    assert loaded.fallback_reason
+    assert "computes wrong numbers" in loaded.fallback_reason
+    with pytest.raises(BackendError, match="tflite computes wrong numbers"):
+        load_backend(model, "tflite", verify=True)
+
+
+def test_a_32_bit_process_takes_numpy_and_that_is_no_fallback(
+    model: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tflite, "load", lambda *_: numpy_backend(small_network(9), 8))
+    monkeypatch.setattr(registry, "NARROW", True)
+    loaded = load_backend(model)
+    assert passes(loaded.backend, model.golden())
+    assert loaded.fallback_reason is None
+    assert not passes(load_backend(model, "tflite").backend, model.golden()), "if asked for"
+
+
+@needs_interpreter
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", ["forward", "both-ways"])
+def test_auto_takes_the_interpreter(converted: Converter, name: str, threads: int) -> None:
+    path = converted.small(f"small-{name}", NETWORKS[name], LENGTH)
+    in_memory = ModelFile.from_bytes(path.read_bytes())
+    for model in (ModelFile(path), in_memory):
+        loaded = load_backend(model, threads=threads, verify=True)
+        assert (loaded.backend.name, loaded.fallback_reason) == ("tflite", None)

@@ -1,0 +1,43 @@
+"""rnn-doctor examines every part, and says what to type."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.checkpoints import packed_model, small_network, small_vocab
+from tests.helpers.commands import run_command
+from tests.helpers.service import needs_espeak
+
+pytestmark = needs_espeak
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(packed_model(small_network(classes=20), small_vocab(20)))
+    return path
+
+
+def test_the_doctor_examines_every_part(model: Path) -> None:
+    done = run_command("rnn-doctor", model, "--json")
+    findings = json.loads(done.stdout)
+    assert {"python", "numpy", "interpreter", "model", "voice", "card", "disk"} <= set(findings)
+    assert findings["model"]["ok"], findings["model"]
+    assert "characters per second" in findings["model"]["text"]
+    assert findings["voice"]["ok"], findings["voice"]
+    for finding in findings.values():
+        assert finding["ok"] or finding["fix"] or finding["text"]
+    wrong = [finding for finding in findings.values() if finding["fix"] and not finding["ok"]]
+    assert done.returncode == (1 if wrong else 0)
+
+
+def test_the_doctor_says_what_to_type_about_a_damaged_model(model: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.tflite"
+    damaged.write_bytes(model.read_bytes()[:-50])
+    done = run_command("rnn-doctor", damaged, "--only", "model")
+    assert done.returncode == 1
+    assert done.stdout.startswith("WRONG model")
+    assert "→" in done.stdout

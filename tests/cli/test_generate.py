@@ -1,0 +1,293 @@
+"""rnn-generate as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pi_runtime import TextGenerator
+from pi_runtime.generation.interactive import InteractiveText
+from tests.helpers.checkpoints import packed_model, small_network, small_vocab
+from tests.helpers.commands import program, run_command
+
+PROGRAM = program("rnn-generate")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "m.tflite"
+    path.write_bytes(packed_model(small_network(classes=20), small_vocab(20)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def texts(model: Path) -> TextGenerator:
+    return TextGenerator.load(model, backend="numpy")
+
+
+def generate(*argv: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    return run_command("rnn-generate", *argv, "--backend", "numpy", **options)
+
+
+def test_stdout_is_the_text_and_stderr_tells_the_seed(model: Path, texts: TextGenerator) -> None:
+    done = generate(model, "--seed", 7, "--temperature", 0.9)
+    assert done.returncode == 0
+    assert done.stdout == texts.generate(temperature=0.9, seed=7)[0] + "\n"
+    assert done.stderr.startswith("seed 7, numpy, ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_seed_it_names_repeats_the_text(model: Path) -> None:
+    first = generate(model, "--temperature", 1)
+    seed = first.stderr.split()[1].rstrip(",")
+    assert generate(model, "--temperature", 1, "--seed", seed).stdout == first.stdout
+
+
+def test_many_texts_and_a_file(model: Path, texts: TextGenerator, tmp_path: Path) -> None:
+    expected = "".join(f"{text}\n" for text in texts.generate(9, temperature=0.9, seed=1))
+    options = ("-n", 9, "--seed", 1, "--temperature", "0.9")
+    assert generate(model, *options).stdout == expected
+    path = tmp_path / "out.txt"
+    done = generate(model, *options, "-o", path)
+    assert done.stdout == ""
+    assert path.read_text("utf-8") == expected
+
+
+def test_json_is_an_object_a_line(model: Path, texts: TextGenerator) -> None:
+    done = generate(
+        model, "-n", 3, "--json", "--seed", 5, "--prefix", "e", "--temperature", "1,0.5"
+    )
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [r["text"] for r in records] == texts.generate(
+        3, prefix="e", temperature=[1, 0.5], seed=5
+    )
+    for index, record in enumerate(records):
+        assert record.pop("seconds") >= 0
+        assert record == {
+            "text": record["text"],
+            "seed": 5,
+            "index": index,
+            "temperature": [1.0, 0.5],
+            "prefix": "e",
+            "backend": "numpy",
+            "characters": len(record["text"]),
+        }
+
+
+def test_samples(model: Path, texts: TextGenerator) -> None:
+    done = generate(model, "--samples", "-n", 2, "--seed", 3, "--max-gen-length", 9)
+    for temperature in (0.2, 0.5, 1.0):
+        block = "\n".join(texts.generate(2, temperature=temperature, max_gen_length=9, seed=3))
+        assert f"# temperature {temperature}\n{block}\n" in done.stdout
+
+
+def test_an_unknown_prefix_is_said(model: Path) -> None:
+    assert "does not know 'Q' 'ж'" in generate(model, "--prefix", "QeжQ").stderr
+
+
+def test_a_backend_that_cannot_run_the_file(model: Path) -> None:
+    """The file's FlatBuffer is no TFLite graph."""
+    done = run_command("rnn-generate", model, "--seed", 1)
+    assert done.returncode == 0
+    assert done.stderr.count("numpy computes instead") == 1
+    done = run_command("rnn-generate", model, "--backend", "tflite")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--temperature", "hot"),
+        ("--temperature", "-1"),
+        ("--temperature", "nan"),
+        ("-n", "0"),
+        ("-n", "1e3"),
+        ("-n", "0000000001999999999"),
+        ("-n", "9" * 5000),
+        ("--seed", "-1"),
+        ("--seed", "4294967296"),
+        ("--max-gen-length", "0"),
+        ("--backend", "gpu"),
+        ("--no-such-option",),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_exit_code_2(model: Path, argv: tuple[str, ...]) -> None:
+    done = run_command("rnn-generate", model, *argv)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert "rnn-generate --help" in line
+
+
+def test_models_that_are_not(tmp_path: Path) -> None:
+    jpeg = tmp_path / "m.tflite"
+    jpeg.write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF")
+    for path in (tmp_path / "none", tmp_path, jpeg):
+        done = run_command("rnn-generate", path)
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"error: {path}: ")
+
+
+def test_the_model_may_come_from_the_environment(model: Path) -> None:
+    environment = {**os.environ, "RNN_MODEL": str(model)}
+    assert generate("--seed", 1, env=environment).returncode == 0
+    done = run_command(
+        "rnn-generate", env={k: v for k, v in os.environ.items() if k != "RNN_MODEL"}
+    )
+    assert done.returncode == 2
+    assert "no model named" in done.stderr
+
+
+LONG = ("--backend", "numpy", "--max-gen-length", "100000000", "-n", "1")
+
+
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model without an end mark: its texts end at their limit only."""
+    path = tmp_path_factory.mktemp("model") / "endless.tflite"
+    path.write_bytes(packed_model(small_network(), small_vocab(12, single_text=True)))
+    return path
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(endless: Path) -> None:
+    with subprocess.Popen(
+        [PROGRAM, str(endless), *LONG], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.wait(30) == 0
+        assert process.stderr.read() == b""
+
+
+def test_interrupted_it_says_nothing_and_leaves_with_130(endless: Path) -> None:
+    with subprocess.Popen(
+        [PROGRAM, str(endless), *LONG], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.read(10)
+        process.send_signal(signal.SIGINT)
+        process.stdout.close()
+        assert process.wait(30) == 130
+        assert process.stderr.read() == b""
+
+
+def test_interrupted_a_file_holds_whole_lines(endless: Path, tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    argv = [PROGRAM, str(endless), "--backend", "numpy", "-n", "1000000", "--max-gen-length", "200"]
+    with subprocess.Popen([*argv, "-o", str(path)], stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while not (path.exists() and path.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    content = path.read_text("utf-8")
+    assert content.endswith("\n")
+    assert "e" in content
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)], capture_output=True
+    )
+    if mount.returncode:
+        pytest.skip("mounting a small tmpfs is not allowed here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_one_line_and_whole_lines(endless: Path, small_disk: Path) -> None:
+    path = small_disk / "out.txt"
+    done = generate(endless, "-n", 2000, "--max-gen-length", 300, "-o", path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"error: {path}: no space left on device"
+    lines = path.read_text("utf-8")
+    assert lines.endswith("\n")
+
+
+@pytest.fixture(scope="session")
+def latin1(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a real ISO-8859-1 locale."""
+    if not shutil.which("localedef") or not Path("/usr/share/i18n/locales/en_US").exists():
+        pytest.skip("no localedef and locale sources here – sudo apt install locales")
+    folder = tmp_path_factory.mktemp("locales")
+    subprocess.run(
+        ["localedef", "-i", "en_US", "-f", "ISO-8859-1", str(folder / "en_US.ISO-8859-1")],
+        capture_output=True,
+    )
+    return folder
+
+
+@pytest.mark.parametrize("locale", ["none", "C", "POSIX", "unknown", "latin1"])
+def test_utf8_out_whatever_the_locale(
+    model: Path, texts: TextGenerator, locale: str, request: pytest.FixtureRequest
+) -> None:
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG", "PYTHON"))
+    }
+    if locale == "latin1":
+        environment |= {
+            "LOCPATH": str(request.getfixturevalue("latin1")),
+            "LC_ALL": "en_US.ISO-8859-1",
+        }
+    elif locale != "none":
+        environment["LC_ALL"] = {"unknown": "xx_YY.KOI8-R"}.get(locale, locale)
+    argv = ["--seed", "1", "--temperature", "0.9", "--backend", "numpy", "--prefix", "жав"]
+    done = subprocess.run([PROGRAM, str(model), *argv], capture_output=True, env=environment)
+    assert done.returncode == 0
+    expected = texts.generate(prefix="жав", temperature=0.9, seed=1)[0]
+    assert done.stdout.decode("utf-8") == expected + "\n"
+    assert "does not know 'ж'" in done.stderr.decode("utf-8")
+
+
+def test_an_argument_that_is_not_utf8(model: Path) -> None:
+    done = subprocess.run([PROGRAM, str(model), "--prefix", b"\xff\xfe"], capture_output=True)
+    assert done.returncode == 2
+    assert (
+        done.stderr.decode() == "error: an argument is not UTF-8 – send it from a UTF-8 terminal\n"
+    )
+
+
+def test_errors_show_their_traceback_when_asked(tmp_path: Path) -> None:
+    done = run_command("rnn-generate", tmp_path / "none", env={**os.environ, "RNN_DEBUG": "1"})
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_interactive_writes_what_is_chosen_and_takes_back(model: Path) -> None:
+    text = InteractiveText(TextGenerator.load(model, backend="numpy"), "ab")
+    text.add(text.options(3)[1])
+    text.write("on ")
+    text.add(text.options(1)[0])
+    assert "<s>" not in text.text, "the session below would end early"
+    typed = "2\n9\no\no on\nx\nx\nx\no\non \n" + "1" * 5000 + "\n1\n"
+    for ending in ("s\n", ""):
+        done = subprocess.run(
+            [PROGRAM, model, "--interactive", "--prefix", "ab", "--backend", "numpy"],
+            input=typed + ending, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0
+        taken_back = text.text.replace("on ", "oon ", 1)
+        assert done.stdout in (text.text + "\n", taken_back + "\n")
+        assert "x: take one back" in done.stderr
+    done = generate(model, "--interactive", "-n", 2)
+    assert done.returncode == 2
+    assert "no use for -n " in done.stderr

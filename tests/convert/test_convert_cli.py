@@ -1,0 +1,232 @@
+"""rnn-convert as a person runs it, on small checkpoints."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pi_runtime.backends.numpy import numpy_backend
+from pi_runtime.backends.selfcheck import passes
+from pi_runtime.model.file import ModelFile, seal
+from tests.helpers.checkpoints import (
+    config_of,
+    small_network,
+    small_vocab,
+    write_sidecars,
+    write_weights,
+)
+from tests.helpers.commands import needs_tensorflow, run_command
+from tests.helpers.model_files import members
+from tests.helpers.service import wait_for
+
+pytestmark = needs_tensorflow
+
+NETWORK = small_network(classes=20)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A checkpoint with its vocab and config."""
+    folder = tmp_path / "colab"
+    folder.mkdir()
+    write_weights(folder / "colab_weights.hdf5", NETWORK)
+    write_sidecars(folder, "colab", small_vocab(20), config_of(NETWORK))
+    return folder
+
+
+def convert(folder: Path, *argv: object) -> subprocess.CompletedProcess[str]:
+    return run_command("rnn-convert", folder / "colab_weights.hdf5", *argv, cwd=folder)
+
+
+def refused(folder: Path, *argv: object, code: int = 1) -> str:
+    """Run a conversion that must fail in one line and leave nothing."""
+    before = sorted(folder.rglob("*"))
+    done = convert(folder, *argv)
+    assert done.returncode == code, done
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert sorted(folder.rglob("*")) == before
+    return line
+
+
+def test_it_reports_converts_and_does_not_overwrite(folder: Path) -> None:
+    done = convert(folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "", "TensorFlow's chatter stays off the terminal"
+    for said in (
+        "LSTM, Keras 2.2.4",
+        "2 × 5 LSTM, 20 classes of characters, window 8",
+        "vocab colab_vocab.json: its 19 ids fit the weights",
+        "config colab_config.json",
+        "parity    largest |Δp| numpy ",
+        "says      ",
+        "wrote     colab.tflite, ",
+    ):
+        assert said in done.stdout
+    content = (folder / "colab.tflite").read_bytes()
+    assert "colab.tflite: exists – give --force to replace it" in refused(folder)
+    again = convert(folder, "--force", "--json")
+    assert again.returncode == 0
+    report = json.loads(again.stdout)
+    assert report["bytes"] == len(content)
+    assert (folder / "colab.tflite").read_bytes() == content, "the same input, the same file"
+    assert (folder / "colab.tflite").stat().st_mode & 0o777 == 0o644
+
+
+def test_what_it_wrote_speaks_the_networks_text(folder: Path) -> None:
+    report = json.loads(convert(folder, "-o", "x.tflite", "--json").stdout)
+    done = run_command("rnn-generate", "x.tflite", "--seed", 0, cwd=folder)
+    assert done.returncode == 0
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    assert report["sample"] == (lines[0] if lines else "")
+
+
+def test_inspect_writes_nothing(folder: Path) -> None:
+    before = sorted(folder.iterdir())
+    done = convert(folder, "--inspect")
+    assert done.returncode == 0
+    assert "2 × 5 LSTM" in done.stdout
+    assert "wrote" not in done.stdout
+    assert sorted(folder.iterdir()) == before
+
+
+def test_sidecars_as_asked(folder: Path) -> None:
+    write_sidecars(folder, "other", small_vocab(20, single_text=True), config_of(NETWORK, 5))
+    done = convert(folder, "--inspect", "--json", "--vocab", "other_vocab.json")
+    architecture = json.loads(done.stdout)["architecture"]
+    assert architecture["single_text"]
+    assert architecture["max_length"] == 5
+    done = convert(folder, "--inspect", "--json", "--max-length", 6)
+    assert json.loads(done.stdout)["architecture"]["max_length"] == 6
+    assert "no such file" in refused(folder, "--vocab", "none.json")
+    (folder / "bad.json").write_text("{", "utf-8")
+    assert "bad.json: not JSON" in refused(folder, "--config", "bad.json")
+    assert "bad.json: it is not JSON" in refused(folder, "--vocab", "bad.json")
+
+
+def test_wrong_calls(folder: Path) -> None:
+    assert "max_length is 0 – give a whole number from 1 to 10000" in refused(
+        folder, "--max-length", 0, code=2
+    )
+    assert "unrecognized arguments: --nonsense" in refused(folder, "--nonsense", code=2)
+    done = run_command("rnn-convert")
+    assert done.returncode == 2
+    assert "the following arguments are required: WEIGHTS" in done.stderr
+
+
+def test_outputs_that_cannot_be(folder: Path) -> None:
+    assert "no such folder" in refused(folder, "-o", "nowhere/x.tflite")
+    assert "is a folder" in refused(folder, "-o", ".")
+
+
+@pytest.fixture
+def tmpfs(tmp_path: Path) -> Iterator[Path]:
+    """A file system too small for a model; `mount -o remount,ro` makes it unwritable."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4k", "none", str(folder)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small tmpfs is not allowed here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk(folder: Path, tmpfs: Path) -> None:
+    assert "no space left on device" in refused(folder, "-o", tmpfs / "x.tflite")
+    assert not list(tmpfs.iterdir())
+
+
+def test_an_unwritable_folder(folder: Path, tmpfs: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(tmpfs)], check=True)
+    line = refused(folder, "-o", tmpfs / "x.tflite")
+    assert line == f"error: {tmpfs}: read-only file system"
+
+
+def test_a_file_that_computes_something_else_is_refused(folder: Path) -> None:
+    done = convert(folder)
+    assert done.returncode == 0
+    flatbuffer, contents = members((folder / "colab.tflite").read_bytes())
+    contents["golden.json"]["probabilities"][0][0] += 0.01
+    from convert.errors import ParityError
+    from convert.verify import check_parity
+
+    with pytest.raises(ParityError, match=r"differs from the checkpoint by 1\.0e-02"):
+        check_parity(seal(flatbuffer, contents))
+    with pytest.raises(ParityError, match="cannot be run"):
+        check_parity(seal(b"\x00" * len(flatbuffer), contents))
+
+
+@pytest.mark.parametrize("moment", ["importing", "building"])
+def test_interrupted_it_leaves_nothing(folder: Path, moment: str) -> None:
+    program = str(Path(sys.executable).with_name("rnn-convert"))
+    before = sorted(folder.iterdir())
+    with subprocess.Popen(
+        [program, "colab_weights.hdf5"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        # The library is mapped early in TensorFlow's import; its threads start with its first work.
+        maps, threads = (Path(f"/proc/{process.pid}/{name}") for name in ("maps", "task"))
+        wait_for(lambda: "_pywrap_tensorflow" in maps.read_text(), 60)
+        if moment == "building":
+            wait_for(lambda: len(list(threads.iterdir())) > 2, 60)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        assert (process.returncode, said) == (130, b"")
+    assert sorted(folder.iterdir()) == before
+
+
+def test_what_is_not_installed_is_named(folder: Path) -> None:
+    for module in ("tensorflow", "h5py"):
+        code = (
+            f"import sys; sys.modules[{module!r}] = None\n"
+            "from convert.cli import main; main(['colab_weights.hdf5'])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == (
+            f'error: {module} is not installed here – pip install "textgenrnn-pi[convert]"\n'
+        )
+
+
+def test_help_has_examples() -> None:
+    done = run_command("rnn-convert", "--help", env={**os.environ, "COLUMNS": "80"})
+    assert done.returncode == 0
+    assert "rnn-convert colab_weights.hdf5 --inspect" in done.stdout
+
+
+def test_int8_is_smaller_and_says_how_near_it_stays(tmp_path: Path) -> None:
+    network = small_network(classes=40, embedding=40, units=32)
+    write_weights(tmp_path / "colab_weights.hdf5", network)
+    write_sidecars(tmp_path, "colab", small_vocab(40), config_of(network))
+    whole = json.loads(convert(tmp_path, "--json").stdout)
+    done = convert(tmp_path, "--quantize", "int8", "-o", "q.tflite", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["bytes"] < whole["bytes"] / 2
+    assert 0 < report["divergence"]["kl_mean"] < 1e-2
+    assert report["divergence"]["kl_max"] >= report["divergence"]["kl_mean"]
+    assert report["divergence"]["argmax_agreement"] > 0.8
+    assert (
+        "int8      KL divergence from float32"
+        in convert(tmp_path, "--quantize", "int8", "-o", "q.tflite", "--force").stdout
+    )
+    _, contents = members((tmp_path / "q.tflite").read_bytes())
+    assert contents["manifest.json"]["quantization"] == "int8"
+    assert contents["manifest.json"]["runtimes"] == ["ai-edge-litert>=2.1", "numpy"]
+    # It runs everywhere: where the interpreter refuses it, NumPy takes over and says so.
+    model = ModelFile(tmp_path / "q.tflite")
+    assert passes(numpy_backend(model.network(), 8), model.golden())
+    done = run_command("rnn-generate", tmp_path / "q.tflite", "--seed", 1)
+    assert done.returncode == 0
+    assert ("numpy computes instead" in done.stderr) == (", numpy, " in done.stderr)

@@ -1,0 +1,27 @@
+"""Model files taken apart and put together again, without the package's own writer."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+
+def members(content: bytes) -> tuple[bytes, dict[str, Any]]:
+    """Return a model's FlatBuffer and its four documents."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        read = {name: json.loads(archive.read(name)) for name in archive.namelist()}
+    return content[: read["manifest.json"]["flatbuffer"]["length"]], read
+
+
+def rebuilt(flatbuffer: bytes, documents: Mapping[str, Any]) -> bytes:
+    """Return a file with just these documents, be they JSON, text or bytes: nothing is checked."""
+    packed = io.BytesIO()
+    packed.write(flatbuffer)
+    with zipfile.ZipFile(packed, "a") as archive:
+        for name, document in documents.items():
+            text = document if isinstance(document, (str, bytes)) else json.dumps(document)
+            archive.writestr(name, text)
+    return packed.getvalue()

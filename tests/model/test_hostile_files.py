@@ -1,0 +1,197 @@
+"""What a damaged or hostile model file provokes: one sentence, and nothing else."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pi_runtime.errors import ModelFileError
+from pi_runtime.model.file import ModelFile
+from tests.helpers.checkpoints import packed_model, small_network
+from tests.helpers.model_files import members, rebuilt
+
+GOOD = packed_model(small_network())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(GOOD)
+    return path
+
+
+def read_all(model: ModelFile) -> None:
+    model.golden()
+    model.network()
+
+
+def refusal(path: Path) -> str:
+    """Read all of a model that must be refused; return the one line that says why."""
+    with pytest.raises(ModelFileError) as caught:
+        read_all(ModelFile(path))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_missing_empty_folder_and_other_files(tmp_path: Path) -> None:
+    assert "no such file" in refusal(tmp_path / "none.tflite")
+    assert "is a directory" in refusal(tmp_path)
+    path = tmp_path / "m"
+    path.write_bytes(b"")
+    assert "it has 0 bytes" in refusal(path)
+    path.write_bytes(members(GOOD)[0])
+    assert "not a zip file" in refusal(path).lower()
+
+
+def test_another_format_version(path: Path) -> None:
+    flatbuffer, documents = members(GOOD)
+    documents["manifest.json"]["format_version"] = 99
+    path.write_bytes(rebuilt(flatbuffer, documents))
+    assert "format version 99, this package reads 1" in refusal(path)
+
+
+def test_a_changed_flatbuffer(path: Path) -> None:
+    content = bytearray(GOOD)
+    content[30] ^= 1
+    path.write_bytes(content)
+    assert "SHA-256" in refusal(path)
+
+
+def _change(**places: Any) -> Callable[[dict[str, Any]], None]:
+    """Return what sets members of the documents: `manifest__classes=5`."""
+
+    def change(documents: dict[str, Any]) -> None:
+        for dotted, value in places.items():
+            document, *way, last = dotted.split("__")
+            target = documents[f"{document}.json"]
+            for key in way:
+                target = target[key]
+            target[last] = value
+
+    return change
+
+
+HOSTILE: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no arrays": _change(manifest__arrays={}),
+    "arrays of another kind": _change(manifest__arrays=[1, 2]),
+    "an offset behind the end": _change(manifest__arrays__embedding__offset=10**9),
+    "a negative offset": _change(manifest__arrays__embedding__offset=-4),
+    "an offset that is no number": _change(manifest__arrays__embedding__offset="0"),
+    "a huge shape": _change(manifest__arrays__embedding__shape=[10**6, 10**6]),
+    "a shape with zero strides": _change(
+        manifest__arrays__embedding__shape=[10**5, 10**4],
+        manifest__arrays__embedding__strides=[0, 0],
+    ),
+    "tiny strides over a huge shape": _change(
+        manifest__arrays__embedding__shape=[10**5, 10**4],
+        manifest__arrays__embedding__strides=[1, 1],
+    ),
+    "an unknown type": _change(manifest__arrays__embedding__dtype="object"),
+    "an array of three axes": _change(
+        manifest__arrays__embedding__shape=[2, 6, 6], manifest__arrays__embedding__strides=[4] * 3
+    ),
+    "strides of another count": _change(manifest__arrays__embedding__strides=[4]),
+    "int8 without a scale": _change(manifest__arrays__embedding__dtype="int8"),
+    "a scale of int8": _change(
+        manifest__arrays__embedding__dtype="int8",
+        manifest__arrays__embedding__scale={
+            "dtype": "int8",
+            "offset": 0,
+            "shape": [1],
+            "strides": [1],
+            "scale": {"dtype": "float32", "offset": 0, "shape": [1], "strides": [4]},
+        },
+    ),
+    "a scale that spreads a column into a huge array": _change(
+        manifest__arrays__embedding__dtype="int8",
+        manifest__arrays__embedding__shape=[1000, 1],
+        manifest__arrays__embedding__strides=[1, 1],
+        manifest__arrays__embedding__scale={
+            "dtype": "float32",
+            "offset": 0,
+            "shape": [200],
+            "strides": [4],
+        },
+    ),
+    "a scale beyond the end": _change(
+        manifest__arrays__embedding__dtype="int8",
+        manifest__arrays__embedding__scale={
+            "dtype": "float32",
+            "offset": 10**8,
+            "shape": [1],
+            "strides": [4],
+        },
+    ),
+    "another shape": _change(manifest__arrays__embedding__shape=[11, 6]),
+    "classes that do not fit": _change(manifest__classes=10**6),
+    "a flatbuffer longer than the file": _change(manifest__flatbuffer__length=10**8),
+    "a huge window": _change(config__max_length=10**9),
+    "classes that are no number": _change(manifest__classes="12"),
+    "classes that are a truth value": _change(manifest__classes=True),
+    "runtimes that are no list": _change(manifest__runtimes="numpy"),
+    "no layers": _change(config__rnn_layers=0),
+    "other layers": _change(config__rnn_layers=3),
+    "other units": _change(config__rnn_size=6),
+    "a config that is text": _change(config__word_level="yes"),
+    "an id twice": lambda c: c["vocab.json"].update(zz=1),
+    "an id of zero": lambda c: c["vocab.json"].update(zz=0),
+    "an id beyond the classes": lambda c: c["vocab.json"].update(zz=99),
+    "an id that is a truth value": lambda c: c["vocab.json"].update(e=True),
+    "an empty vocab": lambda c: c["vocab.json"].clear(),
+    "golden windows of another length": _change(golden__windows=[[1, 2]] * 3),
+    "golden ids out of bounds": _change(golden__windows=[[99] * 8] * 3),
+    "ragged golden windows": _change(golden__windows=[[1], [1, 2], []]),
+    "golden text": _change(golden__probabilities="x"),
+    "no golden windows": _change(
+        golden__windows=[], golden__probabilities=[], golden__tolerances=[]
+    ),
+    "JSON nested too deep": lambda c: c.update({"golden.json": "[" * 200_000}),
+    "JSON that is not text": lambda c: c.update({"vocab.json": b"\xff\xfe\x00"}),
+    "JSON that is a list": lambda c: c.update({"config.json": "[]"}),
+    "a member too many": lambda c: c.update({"../../etc/cron.d/x": "x"}),
+    "a member too few": lambda c: c.pop("golden.json"),
+    "a member of 100 MB": lambda c: c.update({"golden.json": b" " * (100 << 20)}),
+}
+
+
+@pytest.mark.parametrize("attack", HOSTILE)
+def test_hostile_files(attack: str, path: Path) -> None:
+    flatbuffer, documents = members(GOOD)
+    HOSTILE[attack](documents)
+    content = rebuilt(flatbuffer, documents)
+    path.write_bytes(content)
+    assert str(path) in refusal(path)
+    # A model that lies in memory is no better trusted.
+    with pytest.raises(ModelFileError, match=r"^the model: not a textgenrnn-pi model, or damaged"):
+        read_all(ModelFile.from_bytes(content))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_member_twice(path: Path) -> None:
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("vocab.json", "{}")
+    assert "four that belong there" in refusal(path)
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_damage_anywhere_is_one_sentence_or_harmless(path: Path, data: st.DataObject) -> None:
+    content = bytearray(GOOD)
+    if data.draw(st.booleans(), "cut"):
+        del content[data.draw(st.integers(0, len(content) - 1), "at") :]
+    for _ in range(data.draw(st.integers(0, 3), "flips")):
+        if content:
+            content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content)
+    try:
+        read_all(ModelFile(path))
+    except ModelFileError as error:
+        assert "\n" not in str(error)

@@ -1,0 +1,145 @@
+"""The control socket's language: what is a request, and how much a stranger may ask for."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pi_runtime.errors import UsageError
+from pi_runtime.generation.params import SamplingParams
+from pi_runtime.service.limits import LETTERS, MAX_TEMPERATURE, TEMPERATURES, TEXTS, TOKENS
+from pi_runtime.service.protocol import SAMPLING, Request, parse_request
+
+
+def parsed(**members: object) -> Request:
+    return parse_request(json.dumps({"v": 1, **members}).encode())
+
+
+def test_a_request_is_read() -> None:
+    line = b'{"v": 1, "do": "generate", "n": 3, "prefix": "a", "temperature": 1, "seed": 7}'
+    sampling = {"temperature": (1.0,)}
+    assert parse_request(line) == Request("generate", n=3, prefix="a", seed=7, sampling=sampling)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        [],
+        {"do": "status"},
+        {"v": 2, "do": "status"},
+        {"v": 1, "do": "shell"},
+        {"v": 1, "do": ["status"]},
+        {"v": 1, "do": "status", "more": 1},
+        {"v": 1, "do": "say"},
+        {"v": 1, "do": "say", "text": " "},
+        {"v": 1, "do": "say", "text": 5},
+        {"v": 1, "do": "say", "text": "x" * (LETTERS + 1)},
+        {"v": 1, "do": "say", "text": "x", "engine": "command"},
+        {"v": 1, "do": "generate", "n": 0},
+        {"v": 1, "do": "generate", "n": True},
+        {"v": 1, "do": "generate", "n": TEXTS + 1},
+        {"v": 1, "do": "generate", "n": TEXTS, "max_gen_length": 50_000},
+        {"v": 1, "do": "generate", "temperature": -1},
+        {"v": 1, "do": "generate", "temperature": []},
+        {"v": 1, "do": "generate", "temperature": float("nan")},
+        {"v": 1, "do": "generate", "seed": 2**32},
+        {"v": 1, "do": "generate", "max_gen_length": 1e3},
+    ],
+)
+def test_a_request_out_of_bounds_is_refused(message: object) -> None:
+    with pytest.raises(UsageError):
+        parse_request(json.dumps(message).encode())
+
+
+WRONG: dict[str, list[Any]] = {
+    "temperature": ["0.5", True, -1, 10**400, [], [1, None, "x"], [[1]], {"a": 1}],
+    "max_gen_length": ["5", True, 0, -1, 1.5, None, [5], 10**12],
+}
+"""By member of `SamplingParams`: what nobody may give."""
+
+TOO_MUCH: dict[str, list[Any]] = {
+    "temperature": [2 * MAX_TEMPERATURE, [0.5] * (TEMPERATURES + 1)],
+    "max_gen_length": [TOKENS + 1],
+}
+"""What the owner may give and a stranger may not."""
+
+
+def every(values: dict[str, list[Any]]) -> pytest.MarkDecorator:
+    cases = [(name, value) for name, some in values.items() for value in some]
+    ids = [f"{name}-{value!r:.20}" for name, value in cases]
+    return pytest.mark.parametrize(("name", "value"), cases, ids=ids)
+
+
+def test_every_member_of_the_sampling_params_is_held_to_its_bounds() -> None:
+    """A new member must be added to both tables above, or nothing is known of its bounds."""
+    members = {option.name for option in fields(SamplingParams)}
+    assert set(WRONG) == set(TOO_MUCH) == SAMPLING == members
+
+
+@every(WRONG)
+def test_what_nobody_may_give_is_refused_in_the_words_of_the_library(
+    name: str, value: object
+) -> None:
+    with pytest.raises(UsageError) as said:
+        SamplingParams(**{name: value})  # type: ignore[arg-type]
+    for do in ("generate", "speak"):
+        with pytest.raises(UsageError) as refused:
+            parsed(do=do, **{name: value})
+        assert str(refused.value) == str(said.value)
+
+
+@every(TOO_MUCH)
+def test_a_stranger_may_not_ask_for_all_that_the_owner_may(name: str, value: object) -> None:
+    SamplingParams(**{name: value})  # type: ignore[arg-type]
+    for do in ("generate", "speak"):
+        with pytest.raises(UsageError):
+            parsed(do=do, **{name: value})
+
+
+def test_a_stranger_may_ask_for_just_as_much_as_the_limits_say() -> None:
+    largest = {
+        "temperature": [MAX_TEMPERATURE] * TEMPERATURES,
+        "max_gen_length": TOKENS // TEXTS,
+    }
+    request = parsed(do="generate", n=TEXTS, prefix="x" * LETTERS, **largest)
+    assert SamplingParams(**request.sampling) == SamplingParams(**largest)  # type: ignore[arg-type]
+    with pytest.raises(UsageError):
+        parsed(do="generate", n=TEXTS, max_gen_length=TOKENS // TEXTS + 1)
+    assert parsed(do="say", text="x" * LETTERS).text
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.integers(),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=3), inner),
+        ).map(lambda value: json.dumps(value).encode()),
+    )
+)
+def test_whatever_comes_is_read_or_refused(line: bytes) -> None:
+    with contextlib.suppress(UsageError):
+        assert parse_request(line).do
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(["generate", "speak"]),
+    st.dictionaries(
+        st.sampled_from(sorted(SAMPLING)),
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.integers(),
+            lambda inner: st.lists(inner, max_size=3),
+        ),
+    ),
+)
+def test_whatever_the_sampling_is_it_is_read_or_refused(do: str, members: dict[str, Any]) -> None:
+    with contextlib.suppress(UsageError):
+        assert set(parsed(do=do, **members).sampling) == set(members)

@@ -1,0 +1,82 @@
+"""Real engines: festival, espeak-ng and pyttsx3. What they share is tested on each."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from pi_runtime.errors import SpeechError, UsageError
+from pi_runtime.speech import SpeechConfig
+from pi_runtime.speech.engines import ENGINES, Engine, open_engines
+from tests.helpers.speech import LONG, SHORT, VOICES, loudness, need_engine
+
+
+@pytest.mark.parametrize(("name", "language"), VOICES)
+def test_longer_text_sounds_longer_and_nothing_is_silence(
+    engine: Callable[..., Engine], name: str, language: str
+) -> None:
+    voice = engine(name, language)
+    short, long = voice.synthesize(SHORT[language]), voice.synthesize(LONG[language])
+    assert short.rate in (16_000, 22_050)
+    assert 0.5 < short.seconds < 3
+    assert 2 < long.seconds / short.seconds < 9
+    assert loudness(short) > 0.01
+    assert loudness(long) > 0.01
+
+
+@pytest.mark.parametrize(("name", "language"), VOICES)
+def test_rate_is_heard(engine: Callable[..., Engine], name: str, language: str) -> None:
+    slow, fast = (
+        engine(name, language, rate=rate).synthesize(LONG[language]).seconds for rate in (0.7, 1.6)
+    )
+    if (name, language) == ("festival", "ru"):
+        assert slow > 0, "unit selection plays its units as they were recorded"
+    else:
+        assert slow > 1.5 * fast
+
+
+def test_pyttsx3_speaks(engine: Callable[..., Engine]) -> None:
+    if not ENGINES["pyttsx3"].voices():
+        pytest.skip("pyttsx3 or libespeak-ng1 is not installed")
+    for language, text in SHORT.items():
+        assert loudness(engine("pyttsx3", language).synthesize(text)) > 0.01
+
+
+def test_a_missing_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(SpeechError, match="sudo apt install festival festvox-ru"):
+        next(open_engines(SpeechConfig(engine="festival"), "ru"))
+    with pytest.raises(SpeechError, match="sudo apt install espeak-ng"):
+        next(open_engines(SpeechConfig(engine="espeak-ng"), "ru"))
+
+
+def test_a_language_without_a_voice() -> None:
+    with pytest.raises(SpeechError, match="festival has no voice 'xx'"):
+        next(open_engines(SpeechConfig(engine="festival"), "xx"))
+
+
+def test_an_engine_that_nobody_knows() -> None:
+    with pytest.raises(UsageError, match="engine is 'sam' – take auto, piper, festival"):
+        next(open_engines(SpeechConfig(engine="sam"), "en"))
+
+
+def test_auto_prefers_festival_where_it_has_the_voice(engine: Callable[..., Engine]) -> None:
+    engine("festival", "ru")
+    assert engine("auto", "ru").name == "festival"
+    assert engine("auto", "de").name == "espeak-ng"
+
+
+@pytest.mark.parametrize(("language", "megabytes"), [("en", 64), ("ru", 256)])
+def test_festival_keeps_to_a_small_boards_memory(language: str, megabytes: int) -> None:
+    need_engine("festival", language)
+    script = (
+        "import resource; from pi_runtime.speech import SpeechConfig, SpeechSession; "
+        f"session = SpeechSession(SpeechConfig(engine='festival', language={language!r})); "
+        f"session.synthesize({LONG[language]!r}); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert int(done.stdout) / 1024 <= megabytes
