@@ -38,6 +38,10 @@ make_venv() {
     [ "$(cat "$folder/made" 2>/dev/null)" != "$made" ] || return 0
     [ -x "$folder/bin/python" ] || "$python" -m venv "$folder" ||
         die "no venv module – sudo apt install python3-venv"
+    case " $* " in
+    *" --group "*) # pip knows dependency groups from 25.1 on; Debian 12 brings 23.0
+        "$folder/bin/pip" install --quiet --disable-pip-version-check "pip>=25.1" ;;
+    esac
     "$folder/bin/pip" install --quiet --disable-pip-version-check "$@"
     echo "$made" >"$folder/made"
 }

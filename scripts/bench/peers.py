@@ -13,25 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from networks import letters, random_network, write_checkpoint
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from pi_runtime.model.file import ModelFile  # noqa: E402
-from pi_runtime.model.network import Lstm, Network  # noqa: E402
-from tests.checkpoints import (  # noqa: E402
-    config_of,
-    small_network,
-    small_vocab,
-    write_sidecars,
-    write_weights,
-)
-
-
-def keras_gates(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return i, f, c, o from i, f, o, c."""
-    i, f, o, c = np.split(array, 4, axis=-1)
-    return np.concatenate([i, f, c, o], axis=-1)
+from convert.keras_layout import network_to_keras
+from pi_runtime.model.file import ModelFile
+from pi_runtime.model.network import FloatArray, Lstm, Network
 
 
 def build_keras(network: Network, length: int, path: Path) -> None:
@@ -39,7 +26,7 @@ def build_keras(network: Network, length: int, path: Path) -> None:
     import keras
     import tensorflow as tf
 
-    class Attention(keras.layers.Layer):  # type: ignore[misc, name-defined]
+    class Attention(keras.layers.Layer):  # type: ignore[misc] # Keras has no types
         """textgenrnn's AttentionWeightedAverage."""
 
         def build(self, shape: Any) -> None:
@@ -53,7 +40,7 @@ def build_keras(network: Network, length: int, path: Path) -> None:
     ids = keras.Input((length,), batch_size=1, dtype="int32")
     embedded = keras.layers.Embedding(*network.embedding.shape, name="embedding")(ids)
     outputs = [embedded]
-    for number in range(len(network.layers)):
+    for number in range(1, len(network.layers) + 1):
         layer = keras.layers.LSTM(network.units, return_sequences=True)
         if network.bidirectional:
             layer = keras.layers.Bidirectional(layer)
@@ -62,13 +49,8 @@ def build_keras(network: Network, length: int, path: Path) -> None:
     average = Attention(name="attention")(keras.layers.Concatenate()(outputs))
     answer = keras.layers.Dense(network.classes, activation="softmax", name="output")(average)
     model = keras.Model(ids, answer)
-    model.get_layer("embedding").set_weights([network.embedding])
-    for number, lstms in enumerate(network.layers):
-        model.get_layer(f"rnn_{number}").set_weights(
-            [keras_gates(a) for lstm in lstms for a in (lstm.kernel, lstm.recurrent, lstm.bias)]
-        )
-    model.get_layer("attention").set_weights([network.attention])
-    model.get_layer("output").set_weights([network.output_kernel, network.output_bias])
+    for name, arrays in network_to_keras(network).items():
+        model.get_layer(name).set_weights([*arrays.values()])
     path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
 
 
@@ -80,7 +62,7 @@ def build_onnx(network: Network, length: int, path: Path) -> None:
     nodes: list[Any] = []
     weights: list[Any] = []
 
-    def constant(name: str, array: np.ndarray[Any, Any]) -> str:
+    def constant(name: str, array: npt.NDArray[Any]) -> str:
         weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
@@ -88,11 +70,11 @@ def build_onnx(network: Network, length: int, path: Path) -> None:
         nodes.append(helper.make_node(kind, inputs, [output], **attributes))
         return output
 
-    def onnx_gates(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def onnx_gates(array: FloatArray) -> FloatArray:
         i, f, o, c = np.split(array, 4, axis=-1)
         return np.concatenate([i, o, f, c], axis=-1)
 
-    def lstm_arrays(lstms: tuple[Lstm, ...]) -> list[np.ndarray[Any, Any]]:
+    def lstm_arrays(lstms: tuple[Lstm, ...]) -> list[FloatArray]:
         return [
             np.stack([onnx_gates(lstm.kernel).T for lstm in lstms]),
             np.stack([onnx_gates(lstm.recurrent).T for lstm in lstms]),
@@ -163,23 +145,13 @@ def main(folder: Path, kind: str, *rest: str) -> None:
         weights = Path(rest[0])
     else:
         layers, units, length, classes = map(int, rest[:4])
-        network = small_network(
-            0,
-            classes=classes,
-            embedding=100,
-            units=units,
-            layers=layers,
-            bidirectional=rest[4] == "bidirectional",
-        )
-        weights = folder / "model_weights.hdf5"
-        write_weights(weights, network)
-        write_sidecars(folder, "model", small_vocab(classes), config_of(network, length))
+        network = random_network(layers, units, classes, bidirectional=rest[4] == "bidirectional")
+        weights = write_checkpoint(folder, network, letters(classes), length)
     reports = {"float32": convert(weights, folder / "model.tflite")}
     reports["int8"] = convert(weights, folder / "model-int8.tflite", "--quantize", "int8")
     model = ModelFile(folder / "model.tflite")
     network, length = model.network(), model.config.max_length
-    write_weights(folder / "model_weights.hdf5", network)
-    write_sidecars(folder, "model", model.vocabulary.ids, config_of(network, length))
+    write_checkpoint(folder, network, model.vocabulary.ids, length)  # for textgenrnn itself
     build_keras(network, length, folder / "keras.tflite")
     build_onnx(network, length, folder / "model.onnx")
     (folder / "peers.json").write_text(json.dumps({"max_length": length, "reports": reports}))

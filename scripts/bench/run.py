@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypedDict
 
 HERE = Path(__file__).parent
 PEAK_MFLOP = 2 * 1024**3 / 1e6  # of one product of 1024 × 1024 matrices
@@ -35,6 +36,24 @@ DESKTOP_PEERS = (
     "NumPy, whole window",
 )
 RUNTIME = {"litert": "LiteRT, Python 3.13", "desktop": "tflite-runtime, Python 3.11"}
+
+
+class Row(TypedDict):
+    """A peer's figure."""
+
+    way: str
+    environment: str
+    ms: float
+
+
+class Comparison(TypedDict):
+    """All peers on one network."""
+
+    title: str
+    mflop: float
+    gflops: float
+    bound_ms: float
+    rows: list[Row]
 
 
 @dataclass
@@ -94,7 +113,7 @@ def mflop_a_token(layers: int, units: int, window: int, embedding: int, both: bo
     return total / 1e6
 
 
-def compare(bench: Path, folder: Path, title: str, mflop: float, rounds: int) -> dict[str, object]:
+def compare(bench: Path, folder: Path, title: str, mflop: float, rounds: int) -> Comparison:
     """Run all peers on one network and print their table."""
     wanted = [("litert", name) for name in LITERT_PEERS]
     wanted += [("desktop", name) for name in DESKTOP_PEERS]
@@ -110,10 +129,10 @@ def compare(bench: Path, folder: Path, title: str, mflop: float, rounds: int) ->
     (sgemm,) = (peer for peer in peers if peer.name == "sgemm")
     gflops = PEAK_MFLOP / sgemm.milliseconds
     bound = mflop / gflops
-    print(f"\n{title}: {mflop:.1f} MFLOP a token, sgemm peak {gflops:.0f} GFLOP/s\n")
-    print("| way | runtime | ms a token | share of the sgemm bound |")
+    print(f"\n{title}: {mflop:.1f} MFLOP per token, sgemm peak {gflops:.0f} GFLOP/s\n")
+    print("| way | runtime | ms per token | share of the sgemm bound |")
     print("| --- | --- | ---: | ---: |")
-    rows = []
+    rows: list[Row] = []
     for peer in sorted((p for p in peers if p is not sgemm), key=lambda p: p.milliseconds):
         ours = peer.name.startswith(("tflite", "numpy"))
         share = f"{bound / peer.milliseconds:.0%}" if ours and "int8" not in peer.name else ""
@@ -124,12 +143,12 @@ def compare(bench: Path, folder: Path, title: str, mflop: float, rounds: int) ->
     return {"title": title, "mflop": mflop, "gflops": gflops, "bound_ms": bound, "rows": rows}
 
 
-def many(bench: Path, folders: dict[str, Path], rounds: int) -> list[dict[str, object]]:
+def many(bench: Path, folders: dict[str, Path], rounds: int) -> list[dict[str, Any]]:
     """How the cost falls with the number of texts in the making."""
     print("\nSo many texts at once, ms a token in all (tflite on LiteRT / numpy):\n")
     print("| network | 1 | 4 | 16 | 64 |")
     print("| --- | ---: | ---: | ---: | ---: |")
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for title, folder in folders.items():
         cells = []
         for streams in (1, 4, 16, 64):
@@ -155,12 +174,12 @@ def timed(bench: Path, name: str, folder: Path, tokens: int, rounds: int) -> flo
     return peer.milliseconds
 
 
-def print_ratios(report: dict[str, object], names: dict[str, str]) -> None:
+def print_ratios(comparisons: dict[str, Comparison]) -> None:
     """How many times as long each peer takes as ours, in this run."""
     print("\nTimes as long as ours (tflite on LiteRT), and ours on tflite-runtime:\n")
-    for key, title in names.items():
-        rows = report[key]["rows"]  # type: ignore[index, call-overload]
-        ours = {r["environment"]: r["ms"] for r in rows if r["way"] == "tflite"}
+    for title, comparison in comparisons.items():
+        rows = comparison["rows"]
+        ours = {row["environment"]: row["ms"] for row in rows if row["way"] == "tflite"}
         for row in rows:
             ratios = [
                 f"{row['ms'] / ms:.2f} × {environment}"
@@ -170,12 +189,18 @@ def print_ratios(report: dict[str, object], names: dict[str, str]) -> None:
             print(f"- {title}: {row['way']} ({row['environment']}): {', '.join(ratios)}")
 
 
-def growth(bench: Path, folder: Path, rounds: int) -> list[dict[str, object]]:
+def growth(bench: Path, folder: Path, rounds: int) -> list[dict[str, Any]]:
     """How our cost grows with each dimension of a network, both kinds."""
     base = {"layers": 2, "units": 128, "window": 40, "classes": 100}
-    changes = [{}, {"window": 80}, {"units": 256}, {"layers": 4}, {"classes": 2000}]
+    changes: list[dict[str, int]] = [
+        {},
+        {"window": 80},
+        {"units": 256},
+        {"layers": 4},
+        {"classes": 2000},
+    ]
     python = bench / "desktop" / "bin" / "python"
-    rows = []
+    rows: list[dict[str, Any]] = []
     print("\nHow a token's cost grows, ms (tflite on LiteRT / numpy):\n")
     print("| network | forward-only | bidirectional |")
     print("| --- | ---: | ---: |")
@@ -193,7 +218,7 @@ def growth(bench: Path, folder: Path, rounds: int) -> list[dict[str, object]]:
     return rows
 
 
-def one_off(bench: Path, folder: Path, rounds: int) -> list[dict[str, object]]:
+def one_off(bench: Path, folder: Path, rounds: int) -> list[dict[str, Any]]:
     """Time and peak memory of whole processes."""
     print("\nA one-off of 300 characters as a whole process, median:\n")
     print("| process | seconds | peak memory, MB |")
@@ -206,7 +231,7 @@ def one_off(bench: Path, folder: Path, rounds: int) -> list[dict[str, object]]:
         ")); "
         "t.generate(max_gen_length=300)"
     )
-    processes = {
+    processes: dict[str, list[str | Path]] = {
         "python -c 'import numpy'": [litert / "python", "-c", "import numpy"],
         "… and the LiteRT interpreter": [
             litert / "python", "-c", "import numpy, ai_edge_litert.interpreter",
@@ -223,7 +248,7 @@ def one_off(bench: Path, folder: Path, rounds: int) -> list[dict[str, object]]:
             bench / "textgenrnn" / "bin" / "python", "-c", textgenrnn, str(folder),
         ],
     }  # fmt: skip
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     present = {name: argv for name, argv in processes.items() if Path(argv[0]).exists()}
     seconds: dict[str, list[float]] = {name: [] for name in present}
     memory: dict[str, float] = {}
@@ -271,35 +296,39 @@ def main() -> None:
     print(f"{platform.machine()}, {cpu}, {os.cpu_count()} cores, one thread a process")
     prepare(python, models / "stock", "stock", str(args.stock))
     prepare(python, models / "both", "random", "4", "128", "40", "100", "bidirectional")
-    report: dict[str, object] = {"machine": cpu}
-    report["stock"] = compare(
+    stock = compare(
         args.bench,
         models / "stock",
         "Stock model, 2 × 128, window 40, 465 classes",
         mflop_a_token(2, 128, 40, 100, both=False),
         rounds,
     )
-    report["bidirectional"] = compare(
+    both = compare(
         args.bench,
         models / "both",
         "4 × 128 bidirectional, window 40, 100 classes",
         mflop_a_token(4, 128, 40, 100, both=True),
         max(2, rounds // 2),
     )
-    report["one_off"] = one_off(args.bench, models / "stock", max(2, rounds // 2))
     networks = {"stock": models / "stock", "4 × 128 bidirectional": models / "both"}
-    report["many"] = many(args.bench, networks, 2 if args.quick else 5)
-    report["growth"] = growth(args.bench, models, 2 if args.quick else 5)
     quality = json.loads((models / "stock" / "peers.json").read_text())["reports"]["int8"]
     far = quality["divergence"]
+    report = {
+        "machine": cpu,
+        "stock": stock,
+        "bidirectional": both,
+        "one_off": one_off(args.bench, models / "stock", max(2, rounds // 2)),
+        "many": many(args.bench, networks, 2 if args.quick else 5),
+        "growth": growth(args.bench, models, 2 if args.quick else 5),
+        "int8": far,
+    }
     print(
         f"\nint8, stock model: {quality['bytes'] / 1e6:.1f} MB, KL divergence from float32 "
         f"{far['kl_mean']:.1e} on average, {far['kl_max']:.1e} at most, "
         f"the same likeliest token in {far['argmax_agreement']:.0%} of windows"
     )
-    report["int8"] = far
     Path("benchmark.json").write_text(json.dumps(report, indent=1))
-    print_ratios(report, {"stock": "stock", "bidirectional": "4 × 128 bidirectional"})
+    print_ratios({"stock": stock, "4 × 128 bidirectional": both})
     print("\nall figures: benchmark.json")
 
 

@@ -1,4 +1,5 @@
-"""One peer of the benchmark. Answers each line `COUNT` on stdin with seconds for so many tokens.
+"""One peer of the benchmark. For each line `COUNT` on stdin it generates so many tokens, and
+prints the seconds per token.
 
     worker.py PEER MODEL_FOLDER
 
@@ -12,13 +13,21 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-PEERS: dict[str, Callable[[Path], Callable[[int], None]]] = {}
+if TYPE_CHECKING:  # textgenrnn's Python 3.7 cannot evaluate these
+    Run = Callable[[int], int]
+    """Generates so many tokens; returns how many it has made in the end."""
+    Make = Callable[[Path], Run]
+    """Gets a peer ready, from a folder of model files."""
+
+PEERS: dict[str, Make] = {}
 
 
-def peer(name: str) -> Callable[[Callable[[Path], Callable[[int], None]]], None]:
-    def register(make: Callable[[Path], Callable[[int], None]]) -> None:
+def peer(name: str) -> Callable[[Make], Make]:
+    def register(make: Make) -> Make:
         PEERS[name] = make
+        return make
 
     return register
 
@@ -28,26 +37,27 @@ def _ours(backend: str, streams: int = 1, file: str = "model.tflite") -> None:
     label += " int8" if "int8" in file else ""
 
     @peer(label)
-    def make(folder: Path) -> Callable[[int], None]:
+    def make(folder: Path) -> Run:
         from pi_runtime.generation import generator
         from pi_runtime.generation.generator import TextGenerator
 
-        generator.STREAMS = streams
+        generator.MAX_BATCH = streams
         texts = TextGenerator.load(folder / file, backend=backend)
 
-        def run(tokens: int) -> None:
-            if streams == 1:
-                made = 0
-                while made < tokens:
-                    for piece in texts.stream(seed=made, max_gen_length=tokens - made + 1):
-                        made += len(piece)
-                    made += 1
-            else:
-                # Twice as many texts as there is room for, so that places are taken again.
-                found = texts.generate(2 * streams, seed=tokens, max_gen_length=26)
-                run.made = sum(min(len(text) + 1, 25) for text in found)  # type: ignore[attr-defined]
+        def one_by_one(tokens: int) -> int:
+            made = 0
+            while made < tokens:
+                for piece in texts.stream(seed=made, max_gen_length=tokens - made + 1):
+                    made += len(piece)
+                made += 1
+            return tokens
 
-        return run
+        def at_once(tokens: int) -> int:
+            # Twice as many texts as there is room for, so that slots are taken again.
+            found = texts.generate(2 * streams, seed=tokens, max_gen_length=26)
+            return sum(min(len(text) + 1, 25) for text in found)
+
+        return one_by_one if streams == 1 else at_once
 
 
 for _backend in ("numpy", "tflite"):
@@ -58,29 +68,30 @@ _ours("tflite", streams=64, file="model-int8.tflite")
 
 
 class _Sampler:
-    """textgenrnn's loop round a function from a window [1, T] to probabilities [1, V]."""
+    """textgenrnn's loop around a function from a window [1, T] to probabilities [1, V]."""
 
-    def __init__(self, folder: Path, probabilities: Callable[..., object]) -> None:
+    def __init__(self, folder: Path, probabilities: Callable[[Any], Any]) -> None:
         import numpy as np
 
         self.np, self.probabilities = np, probabilities
         self.length = json.loads((folder / "peers.json").read_text())["max_length"]
         self.random = np.random.RandomState(0)
 
-    def __call__(self, tokens: int) -> None:
+    def __call__(self, tokens: int) -> int:
         np = self.np
         window = np.zeros((1, self.length), np.int32)
         for number in range(tokens):
-            answer = np.asarray(self.probabilities(window)[0], np.float64)
-            logits = np.log(answer + 1e-7) / (1.0, 0.5, 0.2, 0.2)[number % 4]
+            probabilities = np.asarray(self.probabilities(window)[0], np.float64)
+            logits = np.log(probabilities + 1e-7) / (1.0, 0.5, 0.2, 0.2)[number % 4]
             weights = np.exp(logits)
-            token = int(np.argmax(self.random.multinomial(1, weights / weights.sum())))
+            token_id = int(np.argmax(self.random.multinomial(1, weights / weights.sum())))
             window[0, :-1] = window[0, 1:]
-            window[0, -1] = token or 1
+            window[0, -1] = token_id or 1
+        return tokens
 
 
 @peer("Keras TFLite, whole window")
-def _keras_tflite(folder: Path) -> Callable[[int], None]:
+def _keras_tflite(folder: Path) -> Run:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
@@ -89,7 +100,7 @@ def _keras_tflite(folder: Path) -> Callable[[int], None]:
     interpreter.allocate_tensors()
     (given,), (wanted,) = interpreter.get_input_details(), interpreter.get_output_details()
 
-    def probabilities(window):  # type: ignore[no-untyped-def]
+    def probabilities(window: Any) -> Any:
         interpreter.set_tensor(given["index"], window.astype(given["dtype"]))
         interpreter.invoke()
         return interpreter.get_tensor(wanted["index"])
@@ -98,7 +109,7 @@ def _keras_tflite(folder: Path) -> Callable[[int], None]:
 
 
 @peer("ONNX Runtime, whole window")
-def _onnx(folder: Path) -> Callable[[int], None]:
+def _onnx(folder: Path) -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -108,7 +119,7 @@ def _onnx(folder: Path) -> Callable[[int], None]:
 
 
 @peer("NumPy, whole window")
-def _numpy_window(folder: Path) -> Callable[[int], None]:
+def _numpy_window(folder: Path) -> Run:
     from pi_runtime.backends.reference import window_probabilities
     from pi_runtime.model.file import ModelFile
 
@@ -117,7 +128,7 @@ def _numpy_window(folder: Path) -> Callable[[int], None]:
 
 
 @peer("textgenrnn 1.4.1, TF 1.15")
-def _textgenrnn(folder: Path) -> Callable[[int], None]:
+def _textgenrnn(folder: Path) -> Run:
     import numpy as np
     from textgenrnn import textgenrnn
 
@@ -125,27 +136,29 @@ def _textgenrnn(folder: Path) -> Callable[[int], None]:
         *(str(folder / f"model_{part}") for part in ("weights.hdf5", "vocab.json", "config.json"))
     )
 
-    def run(tokens: int) -> None:
+    def run(tokens: int) -> int:
         np.random.seed(0)
         made = 0
         while made < tokens:
             (text,) = model.generate(return_as_list=True, max_gen_length=tokens - made + 1)
             made += len(text) + 1
+        return tokens
 
     return run
 
 
 @peer("sgemm")
-def _sgemm(folder: Path) -> Callable[[int], None]:
+def _sgemm(folder: Path) -> Run:
     """The machine's peak: a product of 1024 × 1024 matrices counts as a token."""
     import numpy as np
 
     a = np.random.rand(1024, 1024).astype(np.float32)
     out = np.empty_like(a)
 
-    def run(tokens: int) -> None:
+    def run(tokens: int) -> int:
         for _ in range(tokens):
             np.dot(a, a, out=out)
+        return tokens
 
     return run
 
@@ -157,9 +170,9 @@ def main() -> None:
     for line in sys.stdin:
         tokens = int(line)
         begun = time.perf_counter()
-        run(tokens)
+        made = run(tokens)
         seconds = time.perf_counter() - begun
-        print(seconds / getattr(run, "made", tokens), flush=True)
+        print(seconds / made, flush=True)
 
 
 if __name__ == "__main__":
