@@ -164,7 +164,8 @@ def unused_option(
     """Return an option that was given although only those `used` mean anything, if there is one."""
     names = [name for name in vars(args) if name not in used]
     changed = changed_options(parser, args, names)
-    return next((f"--{name.replace('_', '-')}" for name in changed), None)
+    dashes = {name: "-" if len(name) == 1 else "--" for name in changed}
+    return next((f"{dashes[name]}{name.replace('_', '-')}" for name in changed), None)
 
 
 def warn_about_prefix(unknown: list[str]) -> None:

@@ -9,17 +9,12 @@ from typing import TYPE_CHECKING
 
 from pi_runtime import checks
 from pi_runtime.cli.arguments import checked, count, digits, number
-from pi_runtime.speech.config import MAX_FACTOR, MAX_SECONDS, MIN_FACTOR, SpeechConfig
-from pi_runtime.speech.pcm import MAX_RATE, MIN_RATE
+from pi_runtime.speech import defaults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pi_runtime.speech.sinks import Sink
-
-_DEFAULT = SpeechConfig()
-_CONFIG = tuple(vars(_DEFAULT))
-"""The options that are members of `SpeechConfig`."""
+    from pi_runtime.speech import Sink, SpeechConfig
 
 
 def add_speech(parser: argparse.ArgumentParser) -> None:
@@ -30,12 +25,12 @@ def add_speech(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--engine",
         choices=("auto", *ENGINES),
-        default=_DEFAULT.engine,
+        default="auto",
         help="default: the best one present that speaks the language",
     )
     group.add_argument(
         "--language",
-        default=_DEFAULT.language,
+        default="auto",
         metavar="L",
         help="en, ru, … (default: that of the text, else of the model's vocabulary)",
     )
@@ -43,35 +38,35 @@ def add_speech(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--command",
         metavar="C",
-        default=_DEFAULT.command,
+        default=(),
         help="the program of --engine command: text in, WAV or raw out",
     )
     group.add_argument(
         "--command-rate",
         type=_sample_rate("command_rate"),
-        default=_DEFAULT.command_rate,
+        default=defaults.COMMAND_RATE,
         metavar="HZ",
         help="of its raw sound",
     )
     for name, what in (("rate", "speed"), ("pitch", "2 is an octave higher"), ("volume", "factor")):
-        kind = number(name, MIN_FACTOR, MAX_FACTOR)
+        kind = number(name, defaults.MIN_FACTOR, defaults.MAX_FACTOR)
         group.add_argument(
             f"--{name}", type=kind, default=1.0, metavar="X", help=f"{what} (default 1)"
         )
     group.add_argument(
         "--max-sentence",
         type=count("max_sentence"),
-        default=_DEFAULT.max_sentence,
+        default=defaults.MAX_SENTENCE,
         metavar="N",
-        help=f"cut a sentence after N characters (default {_DEFAULT.max_sentence})",
+        help=f"cut a sentence after N characters (default {defaults.MAX_SENTENCE})",
     )
     group.add_argument(
         "--sentence-time",
         type=_seconds("sentence_time"),
-        default=_DEFAULT.sentence_time,
+        default=defaults.SENTENCE_TIME,
         metavar="S",
         help="give a sentence up after S seconds of synthesis "
-        f"(default {_DEFAULT.sentence_time:g})",
+        f"(default {defaults.SENTENCE_TIME:g})",
     )
 
 
@@ -93,16 +88,16 @@ def add_sound(parser: argparse.ArgumentParser) -> None:
     sound.add_argument(
         "--pre-silence",
         type=_seconds("pre_silence"),
-        default=_DEFAULT.pre_silence,
+        default=0.0,
         metavar="S",
         help="seconds of silence first: HDMI sinks swallow the first word",
     )
     sound.add_argument(
         "--sentence-silence",
         type=_seconds("sentence_silence"),
-        default=_DEFAULT.sentence_silence,
+        default=defaults.SENTENCE_SILENCE,
         metavar="S",
-        help=f"between (default {_DEFAULT.sentence_silence:g})",
+        help=f"between (default {defaults.SENTENCE_SILENCE:g})",
     )
     sound.add_argument(
         "--wait",
@@ -119,7 +114,9 @@ def speech_config(args: argparse.Namespace) -> SpeechConfig:
     Raises:
         UsageError: the command cannot be read.
     """
-    return SpeechConfig(**{name: getattr(args, name) for name in _CONFIG})
+    from pi_runtime.speech import SpeechConfig
+
+    return SpeechConfig(**{name: getattr(args, name) for name in vars(SpeechConfig())})
 
 
 def open_sink(args: argparse.Namespace) -> Sink:
@@ -128,7 +125,7 @@ def open_sink(args: argparse.Namespace) -> Sink:
     Raises:
         SpeechError: aplay is missing.
     """
-    from pi_runtime.speech.sinks import Aplay, RawOutput, WavFile
+    from pi_runtime.speech import Aplay, RawOutput, WavFile
 
     if args.wav:
         return WavFile(args.wav)
@@ -138,8 +135,13 @@ def open_sink(args: argparse.Namespace) -> Sink:
 
 
 def _seconds(name: str) -> Callable[[str], float]:
-    return number(name, 0.0, MAX_SECONDS)
+    return number(name, 0.0, defaults.MAX_SECONDS)
 
 
 def _sample_rate(name: str) -> Callable[[str], int]:
-    return checked(lambda value: checks.whole_number(name, value, MIN_RATE, MAX_RATE), digits)
+    return checked(
+        lambda value: checks.whole_number(
+            name, value, defaults.MIN_SAMPLE_RATE, defaults.MAX_SAMPLE_RATE
+        ),
+        digits,
+    )

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 
 from pi_runtime import checks
 from pi_runtime.errors import UsageError
-from pi_runtime.speech.pcm import MAX_RATE, MIN_RATE
-from pi_runtime.speech.sentences import LIMIT
-
-MIN_FACTOR, MAX_FACTOR = 0.1, 10.0
-"""Bounds of rate, pitch and volume."""
-
-MAX_SECONDS = 86_400.0
+from pi_runtime.speech.defaults import (
+    COMMAND_RATE,
+    MAX_FACTOR,
+    MAX_SAMPLE_RATE,
+    MAX_SECONDS,
+    MAX_SENTENCE,
+    MIN_FACTOR,
+    MIN_SAMPLE_RATE,
+    SENTENCE_SILENCE,
+    SENTENCE_TIME,
+)
 
 
 @dataclass(frozen=True)
@@ -44,17 +48,17 @@ class SpeechConfig:
     command: str | Sequence[str] = ()
     """The program of the "command" engine with its arguments, kept as a tuple of strings; a string
     is split as a shell would."""
-    command_rate: int = 22_050
+    command_rate: int = COMMAND_RATE
     """Samples per second of raw sound that it writes."""
-    max_sentence: int = LIMIT
+    max_sentence: int = MAX_SENTENCE
     """Characters after which a sentence is cut."""
-    sentence_time: float = 60.0
+    sentence_time: float = SENTENCE_TIME
     """Seconds of synthesis after which a sentence is given up."""
     sample_rate: int | None = None
     """Samples per second of what is played or written; None: the engine's own."""
     pre_silence: float = 0.0
     """Seconds of silence before a text."""
-    sentence_silence: float = 0.2
+    sentence_silence: float = SENTENCE_SILENCE
     """Seconds of silence after each sentence."""
 
     def __post_init__(self) -> None:
@@ -71,7 +75,7 @@ class SpeechConfig:
             keep(name, checks.number(name, getattr(self, name), 0, MAX_SECONDS))
         for name in ("command_rate", "sample_rate"):
             if (value := getattr(self, name)) is not None:
-                keep(name, checks.whole_number(name, value, MIN_RATE, MAX_RATE))
+                keep(name, checks.whole_number(name, value, MIN_SAMPLE_RATE, MAX_SAMPLE_RATE))
         keep(
             "max_sentence",
             checks.whole_number("max_sentence", self.max_sentence, 1, checks.MAX_COUNT),

@@ -6,9 +6,9 @@ import struct
 from dataclasses import dataclass
 
 from pi_runtime.errors import SpeechError
+from pi_runtime.speech.defaults import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 SAMPLE_BYTES = 2
-MIN_RATE, MAX_RATE = 4_000, 192_000
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Pcm:
                 samples = samples[: len(samples) // SAMPLE_BYTES * SAMPLE_BYTES]
                 if not samples:
                     break
-                if not MIN_RATE <= rate <= MAX_RATE:
+                if not MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE:
                     raise SpeechError(f"the engine's sound claims {rate} samples per second")
                 return cls(rate, samples)
             at += size + size % 2

@@ -12,8 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-LIMIT = 300
-"""Characters after which a text without stops is cut anyway."""
+from pi_runtime.speech.defaults import MAX_SENTENCE
 
 _CLOSERS = "\"'»”’)]"
 _STOPS = tuple(".!?…")
@@ -31,7 +30,7 @@ _ABBREVIATIONS = frozenset({
 # fmt: on
 
 
-def split_sentences(pieces: Iterable[str], limit: int = LIMIT) -> Iterator[str]:
+def split_sentences(pieces: Iterable[str], limit: int = MAX_SENTENCE) -> Iterator[str]:
     """Yield the sentences of a text that comes in pieces, without the space around them.
 
     A sentence ends at a stop, question or exclamation mark or ellipsis that a space follows, at a

@@ -69,6 +69,16 @@ def test_auto_prefers_festival_where_it_has_the_voice(engine: Callable[..., Engi
     assert engine("auto", "de").name == "espeak-ng"
 
 
+def test_auto_falls_back_on_every_other_engine_that_speaks_the_language() -> None:
+    need_engine("festival", "ru")
+    need_engine("espeak-ng", "ru")
+    names = []
+    for each in open_engines(SpeechConfig(), "ru"):
+        names.append(each.name)
+        each.close()
+    assert names in (["festival", "espeak-ng"], ["festival", "espeak-ng", "pyttsx3"])
+
+
 @pytest.mark.parametrize(("language", "megabytes"), [("en", 64), ("ru", 256)])
 def test_festival_keeps_to_a_small_boards_memory(language: str, megabytes: int) -> None:
     need_engine("festival", language)

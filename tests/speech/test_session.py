@@ -18,6 +18,7 @@ from pi_runtime.errors import SpeechError, UsageError
 from pi_runtime.speech import SpeechConfig, SpeechSession, WavFile
 from pi_runtime.speech.engines import ENGINES
 from pi_runtime.speech.pcm import Pcm
+from pi_runtime.speech.processes import Cancelled
 from tests.helpers.processes import NotedProgram, marked, once, wait_for
 from tests.helpers.speech import PATIENCE, Broken, Humming, Recorder, loudness, need_engine
 
@@ -165,6 +166,17 @@ def test_cancelled_in_mid_sentence_it_speaks_the_next_text_in_full(
             assert not sink.samples
             wait_for(lambda: not marked(mark), "the end of the whole process group")
             assert heard(session, "Good evening. How are you.") == expected
+
+
+def test_a_single_sentences_synthesis_is_cancelled_too(mark: str) -> None:
+    with SpeechSession(config_of("command")) as session:
+        with (
+            once(lambda: len(marked(mark)) == 2, "the synthesis", session.cancel),
+            pytest.raises(Cancelled),
+        ):
+            session.synthesize(ENDLESS)
+        wait_for(lambda: not marked(mark), "the end of the whole process group")
+        assert session.synthesize("Good evening.") is not None
 
 
 def test_cancelled_while_it_plays_it_drops_the_rest() -> None:
