@@ -21,6 +21,9 @@ import numpy.typing as npt
 
 Float32 = npt.NDArray[np.float32]
 
+Ids = Sequence[int] | npt.NDArray[np.int32]
+"""Token ids, one per stream of a group."""
+
 GROUP = 4
 """Streams in a full group."""
 
@@ -65,7 +68,7 @@ class InFlightSession(ABC, Generic[G]):
         """Return a group whose rows have all read nothing."""
 
     @abstractmethod
-    def _step(self, group: G, ids: npt.NDArray[np.int32]) -> Float32:
+    def _step(self, group: G, ids: Ids) -> Float32:
         """Give a group its next tokens, [streams]; return the probabilities, [streams, V]."""
 
     def reorder(self, sources: Sequence[int | None]) -> None:
@@ -88,12 +91,12 @@ class InFlightSession(ABC, Generic[G]):
 
     def step(self, token_ids: Sequence[int]) -> Float32:
         """See `Session`."""
+        if self._streams == self._groups[0].streams:  # one group, and full
+            return self._step(self._groups[0], token_ids)
         size = self._groups[0].streams
         # The last group may have idle places; they read padding and their results are dropped.
         ids = np.zeros(len(self._groups) * size, np.int32)
         ids[: self._streams] = token_ids
-        if len(self._groups) == 1:
-            return self._step(self._groups[0], ids)[: self._streams]
         parts = [
             self._step(group, ids[at * size : (at + 1) * size])
             for at, group in enumerate(self._groups)

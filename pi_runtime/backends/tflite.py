@@ -22,6 +22,7 @@ from pi_runtime.backends.in_flight import (
     NO_LOGIT,
     Float32,
     GroupState,
+    Ids,
     InFlightSession,
     start_state,
 )
@@ -115,7 +116,7 @@ class _InFlightInterpreter(Locked):
         state[self._maximum].fill(NO_LOGIT)
         return state
 
-    def step(self, group: _TfliteGroup, ids: npt.NDArray[np.int32]) -> Float32:
+    def step(self, group: _TfliteGroup, ids: Ids) -> Float32:
         """Give a group its next tokens; return the probabilities."""
         if group.place is self:
             state = self._out
@@ -206,7 +207,7 @@ class _TfliteInFlightSession(InFlightSession[_TfliteGroup]):
     def _new_group(self, streams: int) -> _TfliteGroup:
         return _TfliteGroup(self._backend.nothing_read(streams), streams)
 
-    def _step(self, group: _TfliteGroup, ids: npt.NDArray[np.int32]) -> Float32:
+    def _step(self, group: _TfliteGroup, ids: Ids) -> Float32:
         place = group.place
         if place:
             # Whoever holds it may be swapping this very group out: then its state is in `saved`

@@ -32,10 +32,12 @@ def decode(
                 session.reorder(sources)
             sources = []
             probabilities = session.step([sequence.next_id() for sequence in slots])
+            finished = False
             for sequence, row in zip(slots, probabilities, strict=True):
                 sequence.take(row)
+                finished = finished or sequence.done
             yield probabilities
-            if any(sequence.done for sequence in slots):
+            if finished:
                 sources = _refill(slots, upcoming, batch_size)
     finally:
         if session is not None:

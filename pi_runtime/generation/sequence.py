@@ -116,7 +116,7 @@ class SampledSequence(Sequence):
 
     def take(self, probabilities: Probabilities) -> None:
         """Draw the next token, once the whole prefix has been read."""
-        if self.waiting:
+        if self.ids_read < len(self.token_ids):  # `waiting`, without a call per token
             return
         token_id = draw(probabilities, self._params, self.length, self._random)
         if token_id not in self.vocabulary:
