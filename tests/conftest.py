@@ -15,6 +15,21 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+SLOW_FILES = (
+    "test_demo",
+    "test_readme",
+    "test_soak",
+    "test_lab",
+    "test_container",
+    "test_zoo_convert",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes minutes, or one worker would be at it long after the others ended."""
+    items.sort(key=lambda item: item.path.stem not in SLOW_FILES)
+
+
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of converted models.
