@@ -22,7 +22,7 @@ class Soaked(NamedTuple):
     texts: int
     """Spoken."""
     grown: int
-    """Bytes of resident memory: twice the smaller growth of two halves. A leak grows in both halves,
+    """Bytes of resident memory: twice the smaller growth of two halves. A leak grows in both,
     a step of the allocator, which may come at any time, in one."""
     leaked: int
     """Descriptors."""
