@@ -28,7 +28,7 @@ from pi_runtime.cli.speech_arguments import add_sound, add_speech, open_sink, sp
 from pi_runtime.errors import SpeechError, UsageError
 from pi_runtime.service.client import ask, service_is_up
 
-CONTROLS = ("status", "stop", "pause", "resume")
+CONTROLS = ("status", "stop", "pause", "resume", "reload")
 SENT = (*SAMPLING, "prefix", "seed")
 """The options that are sent to the service; with others it speaks as it was set."""
 

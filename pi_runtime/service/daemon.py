@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from pi_runtime.errors import Error, UsageError
@@ -67,13 +68,13 @@ class Daemon:
         reloads: set[asyncio.Task[None]] = set()
 
         def reload() -> None:
-            task = loop.create_task(self._reload())
+            task = loop.create_task(self._reload_or_log())
             reloads.add(task)
             task.add_done_callback(reloads.discard)
 
         loop.add_signal_handler(signal.SIGHUP, reload)
         if self._listener:
-            handlers = Handlers(self._scheduler, self._worker, self._status)
+            handlers = Handlers(self._scheduler, self._worker, self._status, self._reload)
             await Server(handlers.reply).listen(self._listener)
         tasks = [loop.create_task(self._scheduler.run()), loop.create_task(self._watch())]
         self._notifier.tell(READY=1)
@@ -97,8 +98,17 @@ class Daemon:
                 self._notifier.tell(WATCHDOG=1)
             await asyncio.sleep(period)
 
+    async def _reload_or_log(self) -> None:
+        """Reload at a signal, which has nobody to answer."""
+        with suppress(Error):
+            await self._reload()
+
     async def _reload(self) -> None:
-        """Take the model and the settings as they are now; keep the old ones if these are bad."""
+        """Take the model and the settings as they are now; keep the old ones if these are bad.
+
+        Raises:
+            Error: they are.
+        """
         async with self._reloading:
             self._notifier.tell(RELOADING=1)
             try:
@@ -107,13 +117,15 @@ class Daemon:
             except (Error, OSError) as error:
                 self._status.reload_trouble = f"not reloaded: {error}"
                 _LOGGER.error("not reloaded, the old model and settings stay: %s", error)
+                raise Error(self._status.reload_trouble) from error
             else:
                 self._sentence_time = settings.speech.sentence_time
                 self._status.model, self._status.loaded = settings.model, time.time()
                 self._status.reload_trouble = self._status.speech_trouble = ""
                 self._scheduler.exchange(settings, session)
                 _LOGGER.info("reloaded %s", settings.model)
-            self._notifier.tell(READY=1)
+            finally:
+                self._notifier.tell(READY=1)
 
     def _load_again(self) -> tuple[ServiceSettings, SpeechSession]:
         settings = self._read_settings()

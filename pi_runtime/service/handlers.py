@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from pi_runtime.errors import UsageError
 from pi_runtime.service.protocol import Request
 from pi_runtime.service.scheduler import Scheduler
 from pi_runtime.service.server import Connection
@@ -17,11 +20,16 @@ class Handlers:
     """Answers requests; see `protocol` for what they hold."""
 
     def __init__(
-        self, scheduler: Scheduler, worker: GenerationWorker, status: ServiceStatus
+        self,
+        scheduler: Scheduler,
+        worker: GenerationWorker,
+        status: ServiceStatus,
+        reload: Callable[[], Awaitable[None]],
     ) -> None:
         self._scheduler = scheduler
         self._worker = worker
         self._status = status
+        self._reload = reload
 
     async def reply(self, request: Request, connection: Connection) -> dict[str, Any]:
         """Do what a request asks for; return the members of its reply.
@@ -46,6 +54,10 @@ class Handlers:
                 self._scheduler.pause()
             case "resume":
                 self._scheduler.resume()
+            case "reload":
+                if connection.uid not in (0, os.getuid()):
+                    raise UsageError("only root may reload", "sudo systemctl reload rnn-speak")
+                await self._reload()
             case _:
                 return self._status_members()
         return {}

@@ -10,6 +10,10 @@
 | say | text | sentences, engine, stopped |
 | stop, pause, resume | | |
 | status | | see `rnn-speak --status` |
+| reload | | |
+
+`reload` takes the model and the settings as they are now, as SIGHUP does, and is for root and the
+service's own user. It fails if they are bad; the old ones stay.
 
 A client's requests are answered in order, each once. While it waits for `speak` or `say`, lines
 `{"sentence": "…"}` tell what is being spoken. `code` is the exit code of a command that fails so.
@@ -38,6 +42,7 @@ _MEMBERS: dict[str, frozenset[str]] = {
     "pause": frozenset(),
     "resume": frozenset(),
     "status": frozenset(),
+    "reload": frozenset(),
 }
 
 

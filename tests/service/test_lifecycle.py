@@ -153,6 +153,9 @@ def test_sighup_keeps_the_old_where_the_new_is_bad(model: Path, tmp_path: Path, 
             write_settings(tmp_path, "--engine command --command /nowhere/at-all")
         reload(service)
         service.wait_log("not reloaded, the old model and settings stay: ")
+        refused = service.ask("reload")
+        assert not refused["ok"]
+        assert refused["error"].startswith("not reloaded: ")
         assert service.ask("status")["trouble"].startswith("not reloaded")
         assert service.ask("generate", seed=1)["texts"] == first
         assert service.ask("say", text="Still here.")["sentences"] == 1
@@ -160,8 +163,30 @@ def test_sighup_keeps_the_old_where_the_new_is_bad(model: Path, tmp_path: Path, 
         shutil.copy(model, temporary)
         temporary.replace(mine)
         write_settings(tmp_path, good)
-        reload(service)
+        service.ask("reload")
         assert service.ask("status")["trouble"] == ""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to be somebody else")
+def test_only_root_and_the_service_itself_may_reload(model: Path, tmp_path: Path) -> None:
+    ask = (
+        "import socket; link = socket.socket(socket.AF_UNIX); link.settimeout(60);"
+        f"link.connect({str(tmp_path / 'control')!r});"
+        "link.sendall(b'{\"v\": 1, \"do\": \"reload\"}\\n'); print(link.recv(1000).decode())"
+    )
+    with running(tmp_path, model, *QUIET) as service:
+        for folder in (tmp_path, *tmp_path.parents):
+            if not folder.stat().st_mode & 1:
+                folder.chmod(0o755)
+        service.address.chmod(0o666)
+        done = subprocess.run(
+            ["/usr/bin/setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", "-c", ask],
+            capture_output=True, text=True, timeout=GUARD,
+        )  # fmt: skip
+        refused = json.loads(done.stdout)
+        assert not refused["ok"]
+        assert refused["error"] == "only root may reload – sudo systemctl reload rnn-speak"
+        assert service.ask("reload")["ok"]
 
 
 def test_each_reload_is_told_from_its_beginning_to_its_end(model: Path, tmp_path: Path) -> None:

@@ -22,23 +22,26 @@ SERVICES = ["rnn-speak.service", "rnn-speak@poems.service", "rnn-speak-hourly.se
 OTHERS = ["rnn-speak.socket", "rnn-speak@poems.socket", "rnn-speak-hourly.timer"]
 
 
-def installed_files() -> list[str]:
+def installed_files() -> dict[str, Path]:
     """Return what install-pi installs into /etc/systemd/system, by its own two lists."""
-    script = (ROOT / "scripts" / "install-pi").read_text("utf-8")
-    lists = [re.search(rf'^{name}="([^"]+)"', script, re.M) for name in ("drop_ins", "units")]
-    return [file for found in lists if found for file in found[1].split()]
+    script = (ROOT / "scripts" / "install" / "units.sh").read_text("utf-8")
+    lists = [re.search(rf'^{name}="([^"]+)"', script, re.M) for name in ("DROP_INS", "UNITS")]
+    files = [file for found in lists if found for file in found[1].split()]
+    # A drop-in is kept once, and copied for each service.
+    shared = SOURCE / "rnn-speak.service.d"
+    return {file: shared / Path(file).name if "/" in file else SOURCE / file for file in files}
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A root with the system's units, ours, and what ours refer to."""
     shutil.copytree(SYSTEM_UNITS, tmp_path / "usr/lib/systemd/system", symlinks=True)
-    for file in installed_files():
+    for file, source in installed_files().items():
         target = tmp_path / "etc/systemd/system" / file
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(SOURCE / file, target)
+        shutil.copyfile(source, target)
     programs = "opt/textgenrnn-pi/bin"
-    for program in (f"{programs}/rnn-speakd", f"{programs}/rnn-speak", "bin/kill"):
+    for program in (f"{programs}/rnn-speakd", f"{programs}/rnn-speak"):
         path = tmp_path / program
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(0o755)
@@ -64,7 +67,7 @@ def directives(path: Path) -> set[str]:
 
 def test_install_pi_installs_every_unit_and_drop_in() -> None:
     files = [path for path in SOURCE.rglob("*") if path.is_file() and path.suffix != ".default"]
-    assert sorted(installed_files()) == sorted(str(path.relative_to(SOURCE)) for path in files)
+    assert set(installed_files().values()) == set(files)
 
 
 @pytest.mark.parametrize("name", SERVICES + OTHERS)
@@ -97,11 +100,7 @@ def test_a_drop_in_of_the_user_wins_over_ours(root: Path, name: str) -> None:
 
 def test_no_setting_is_repeated_across_the_services() -> None:
     """Shared settings belong in a drop-in; only User= and WantedBy= are repeated."""
-    files = {
-        (SOURCE / file).resolve()
-        for file in installed_files()
-        if file.endswith((".service", ".conf"))
-    }
+    files = {path for path in installed_files().values() if path.suffix in (".service", ".conf")}
     assert len(files) == 5
     for one, other in combinations(sorted(files), 2):
         shared = directives(one) & directives(other)

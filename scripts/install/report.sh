@@ -1,0 +1,68 @@
+# What install-pi says: each step as it begins, and in one line which one failed and why.
+
+step="starting" log='' code=1
+at_exit=() # commands that tidy up, whatever happens
+
+say() { printf '== %s\n' "$*"; }
+
+die() {
+    trap - ERR
+    printf 'error: %s\n' "$*" >&2
+    exit "$code"
+}
+
+# begin_log: what the programs that install-pi runs say goes into a file, not onto the terminal.
+# In /run, which is there when the disk is full and empty after a restart.
+begin_log() {
+    log=$(mktemp /run/install-pi.XXXXXX)
+    trap 'failed' ERR
+    trap 'tidy' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+}
+
+end_log() {
+    rm -f "$log"
+    log=''
+}
+
+step() {
+    step=$*
+    say "$step"
+    echo "== $step" >>"$log"
+}
+
+# quietly COMMAND…: run it, with all it says in the log.
+quietly() { "$@" >>"$log" 2>&1; }
+
+tidy() {
+    local command
+    trap - ERR
+    for command in "${at_exit[@]}"; do eval "$command"; done
+}
+
+failed() {
+    trap - ERR
+    local said
+    said=$(sed -n '/^== /h;/^== /!H;${x;p}' "$log" | tail -n +2) # of the last step
+    [ -z "$said" ] || printf '%s\n' "$said" | tail -n 5 | sed 's/^/   /' >&2
+    die "$step: $(reason "$said") (all of it: $log)"
+}
+
+# reason TEXT: what a failed program meant, and what to do about it.
+reason() {
+    case $1 in
+    *"No space left on device"* | *"not enough free space"* | *"don't have enough free space"*)
+        echo "the disk is full – make room; df -h shows where" ;;
+    *"Temporary failure"*resol* | *"Could not resolve"* | *"Network is unreachable"* | *NewConnectionError* | *NameResolutionError*)
+        echo "no network – connect this Pi and try again, or give --wheelhouse DIR" ;;
+    *"Could not get lock"* | *"Unable to lock"*)
+        echo "another package manager runs – wait until it is done" ;;
+    *"Failed to fetch"* | *"Unable to fetch"* | *"Unable to locate package"* | *"does not have a Release file"* | *"is not signed"*)
+        echo "a package cannot be had from this system's mirror – sudo apt update shows why" ;;
+    *"No matching distribution"*)
+        printf '%s – see whether this Python and processor are supported\n' "$(printf '%s\n' "$1" | grep "No matching distribution" | tail -n 1)" ;;
+    *[![:space:]]*) printf '%s\n' "$1" | grep -v '^[[:space:]]*$' | tail -n 1 ;;
+    *) echo "it failed without a word" ;;
+    esac
+}
