@@ -54,7 +54,8 @@ install_program() {
         program_changed=
         return
     fi
-    step "installing the package into $home (minutes, on a small Pi)"
+    step "installing the package into $home"
+    say "this takes minutes on a small Pi"
     work=$(mktemp -d)
     at_exit+=("rm -rf '$work'")
     if ! "$home/bin/python" -c 'import pip' 2>/dev/null; then

@@ -49,11 +49,13 @@ failed() {
     die "$step: $(reason "$said") (all of it: $log)"
 }
 
+FULL="the disk is full – make room; df -h shows where"
+
 # reason TEXT: what a failed program meant, and what to do about it.
 reason() {
     case $1 in
     *"No space left on device"* | *"not enough free space"* | *"don't have enough free space"*)
-        echo "the disk is full – make room; df -h shows where" ;;
+        echo "$FULL" ;;
     *"Temporary failure"*resol* | *"Could not resolve"* | *"Network is unreachable"* | *NewConnectionError* | *NameResolutionError*)
         echo "no network – connect this Pi and try again, or give --wheelhouse DIR" ;;
     *"Could not get lock"* | *"Unable to lock"*)
@@ -62,6 +64,8 @@ reason() {
         echo "a package cannot be had from this system's mirror – sudo apt update shows why" ;;
     *"No matching distribution"*)
         printf '%s – see whether this Python and processor are supported\n' "$(printf '%s\n' "$1" | grep "No matching distribution" | tail -n 1)" ;;
+    *"'-m', 'ensurepip'"*) # which keeps its reasons to itself
+        if [ "$(df -Pk /opt | awk 'END { print $4 }')" -lt 20000 ]; then echo "$FULL"; else echo "pip cannot be set up – sudo apt install --reinstall python3-venv"; fi ;;
     *[![:space:]]*) printf '%s\n' "$1" | grep -v '^[[:space:]]*$' | tail -n 1 ;;
     *) echo "it failed without a word" ;;
     esac

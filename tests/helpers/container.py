@@ -190,6 +190,8 @@ def booted(system: Path, folder: Path) -> Iterator[Container]:
     """Boot a copy of a Debian, with somewhere for sound to go; skip where none can be booted."""
     root = folder / "root"
     subprocess.run(["cp", "-a", "--reflink=auto", system, root], check=True)
+    (root / "etc/hostname").write_text("raspberrypi\n")
+    (root / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 raspberrypi\n")
     (root / "etc/asound.conf").write_text(SINK)
     sound = root / "var/sound"
     sound.mkdir()
