@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pi_runtime.cli.arguments import Parser
-from pi_runtime.cli.output import emit
+from pi_runtime.cli.arguments import add_quiet, whole
+from pi_runtime.cli.output import be_quiet, emit
+from pi_runtime.cli.parser import Parser, refuse
 from pi_runtime.cli.process import run, stop_if_interrupted
+from pi_runtime.cli.progress import open_bar
 from pi_runtime.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,20 +24,33 @@ def main(argv: list[str] | None = None) -> NoReturn:
     run(_convert, argv)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
+    from convert.sidecars import MAX_WINDOW
+
     parser = Parser(
         "rnn-convert",
         "Turn a textgenrnn checkpoint into one TFLite file that a Raspberry Pi generates from. "
-        "The vocab and config are looked for beside the weights and taken only if they fit.",
+        "The vocab and config are looked for beside the weights and taken only if they fit; "
+        "or give all three, in any order.",
         "  rnn-convert colab_weights.hdf5\n"
+        "  rnn-convert colab_weights.hdf5 colab_vocab.json colab_config.json\n"
         "  rnn-convert colab_weights.hdf5 -o poems.tflite\n"
         "  rnn-convert colab_weights.hdf5 --inspect",
     )
-    parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="the .hdf5 file")
+    parser.add_argument(
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="WEIGHTS",
+        help="the .hdf5 file, and maybe its _vocab.json and _config.json",
+    )
     parser.add_argument("--vocab", type=Path, metavar="F", help="its _vocab.json")
     parser.add_argument("--config", type=Path, metavar="F", help="its _config.json")
     parser.add_argument(
-        "--max-length", type=int, metavar="N", help="the window in tokens, if not the config's"
+        "--max-length",
+        type=whole("--max-length", 1, MAX_WINDOW),
+        metavar="N",
+        help="the window in tokens, if not the config's",
     )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="OUT", help="default: NAME.tflite in this folder"
@@ -48,27 +64,41 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--inspect", action="store_true", help="only look, write nothing")
     parser.add_argument("--json", action="store_true", help="report as one JSON object on stdout")
     parser.add_argument("--force", action="store_true", help="replace an existing output")
+    add_quiet(parser)
     return parser
 
 
 def _convert(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
-    sidecars = {"vocab": args.vocab, "config": args.config, "max_length": args.max_length}
+    if args.inspect:
+        refuse(args, ("output", "force", "quantize"), "with --inspect, which writes nothing")
+    be_quiet(args.quiet)
+    # Here, not above: NumPy may be imported only when the number of its threads is set.
+    from convert.inputs import sort_inputs
+
+    inputs = sort_inputs(args.files, args.vocab, args.config)
+    sidecars = {
+        "vocab": inputs.vocab,
+        "config": inputs.config,
+        "max_length": args.max_length,
+    }
     try:
         from convert.converter import convert_checkpoint, read_source
 
         if args.inspect:
-            report = _describe(read_source(args.weights, **sidecars))
+            report = _describe(read_source(inputs.weights, **sidecars))
         else:
-            conversion = convert_checkpoint(
-                args.weights,
-                args.output,
-                **sidecars,
-                quantization=args.quantize or "float32",
-                force=args.force,
-                # TensorFlow swallows some interrupts.
-                before_writing=stop_if_interrupted,
-            )
+            with _stages(quiet=args.quiet) as on_stage:
+                conversion = convert_checkpoint(
+                    inputs.weights,
+                    args.output,
+                    **sidecars,
+                    quantization=args.quantize or "float32",
+                    force=args.force,
+                    # TensorFlow swallows some interrupts.
+                    before_writing=stop_if_interrupted,
+                    on_stage=on_stage,
+                )
             report = _describe(conversion) | _describe_output(conversion)
     except ImportError as error:
         raise UsageError(
@@ -81,6 +111,25 @@ def _convert(argv: list[str]) -> int:
     else:
         emit("".join(f"{line}\n" for line in _lines(report)))
     return 0
+
+
+@contextmanager
+def _stages(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Yield what shows on the terminal which stage converting is at."""
+    from convert.converter import STAGES
+
+    bar = open_bar(len(STAGES), quiet=quiet, leave=False, bar_format="{desc} |{bar}| {elapsed}")
+
+    def show(stage: str) -> None:
+        if bar is not None:
+            bar.n = STAGES.index(stage)
+            bar.set_description_str(f"{stage:<8}")
+
+    try:
+        yield show
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 def _describe(found: Source | Conversion) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -30,6 +31,9 @@ RUNTIMES = {
     "float32": ["ai-edge-litert>=2.1", "tflite-runtime>=2.14", "numpy"],
     "int8": ["ai-edge-litert>=2.1", "numpy"],
 }
+
+STAGES = ("reading", "building", "proving", "writing")
+"""What converting does, in order."""
 
 AnyPath = str | os.PathLike[str]
 
@@ -95,6 +99,7 @@ def convert_checkpoint(
     quantization: str = "float32",
     force: bool = False,
     before_writing: Callable[[], None] = lambda: None,
+    on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Conversion:
     """Convert a textgenrnn checkpoint, an .hdf5 file, to one .tflite file.
 
@@ -103,6 +108,7 @@ def convert_checkpoint(
     looked for beside the weights if not given. `max_length` overrides the config's window, 1 to
     10000 tokens. `quantization` is "float32", or "int8" for a quarter of the size and nearly the
     same text. `before_writing` is called once the file is proved; if it raises, nothing is written.
+    `on_stage` is called as each stage begins, with one of `STAGES`.
 
     The model is run with every backend installed here, in a child process, and written only if it
     computes what the checkpoint does. This takes about ten seconds.
@@ -126,11 +132,13 @@ def convert_checkpoint(
     """
     if quantization not in RUNTIMES:
         raise UsageError(f"quantization is {quantization!r}", f"take {' or '.join(RUNTIMES)}")
+    on_stage("reading")
     source = read_source(path, vocab=vocab, config=config, max_length=max_length)
     target = Path(f"{source.config.name}.tflite") if output is None else _path("output", output)
     _check_output(target, force=force)
-    content, parity = _proved(source, quantization)
+    content, parity = _proved(source, quantization, on_stage)
     before_writing()
+    on_stage("writing")
     with replacing(target) as file:
         file.write(content)
     return Conversion(
@@ -198,12 +206,18 @@ def _check_output(output: Path, *, force: bool) -> None:
             f"{output}: exists", "give --force to replace it, or another name with -o"
         )
     if not output.parent.is_dir():
-        raise OutputError(f"{output.parent}: no such folder", "create it, or name another with -o")
+        raise OutputError(
+            f"{output.parent}: no such folder",
+            f"create it (mkdir -p {shlex.quote(str(output.parent))}), or name another with -o",
+        )
 
 
-def _proved(source: Source, quantization: str) -> tuple[bytes, Parity]:
+def _proved(
+    source: Source, quantization: str, on_stage: Callable[[str], None]
+) -> tuple[bytes, Parity]:
     """Return the bytes of the model file and how exactly they compute."""
     network, vocabulary, config = source.network, source.vocabulary, source.config
+    on_stage("building")
     flatbuffer, arrays = build_flatbuffer(network, config.max_length, quantization)
     manifest = _manifest(source, quantization, arrays)
 
@@ -212,11 +226,13 @@ def _proved(source: Source, quantization: str) -> tuple[bytes, Parity]:
 
     if quantization == "float32":
         content = seal(golden_windows(network, vocabulary, config))
+        on_stage("proving")
         return content, check_parity(content)
     # The golden probabilities are those of the quantized weights, by the reference. The interpreter
     # quantizes activations too, so the tolerance allows four times its deviation here.
     stored = read_network(flatbuffer, arrays, config)
     golden = golden_windows(stored, vocabulary, config)
+    on_stage("proving")
     parity = check_parity(seal(golden), record(network, vocabulary, config))
     tolerance = max(*golden.tolerances, 4 * max(parity.deviations.values()))
     golden = replace(golden, tolerances=(tolerance,) * len(golden.tolerances))

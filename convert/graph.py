@@ -18,15 +18,14 @@ function over variables can be converted to a small file that loads, runs, and r
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from convert.constants import Constants, quantized_tensors
+from convert.quiet import quiet_tensorflow
 from pi_runtime.model.manifest import ArraySpec
 from pi_runtime.model.network import EPSILON, FloatArray, Lstm, Network
 
@@ -46,7 +45,8 @@ def build_flatbuffer(
         RuntimeError: TensorFlow's converter failed, or changed an array.
     """
     constants = Constants(quantization)
-    with _quiet():
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    with quiet_tensorflow():
         import tensorflow as tf
 
         if network.bidirectional:
@@ -221,25 +221,3 @@ def _both_ways(
         return tf.concat([outputs[:, 0], tf.reverse(outputs[:, 1], [0])], -1)
 
     return run
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep TensorFlow's messages off the terminal, unless the work fails.
-
-    Its libraries write to file descriptor 2 directly, so the descriptor is redirected.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    with tempfile.TemporaryFile() as messages:
-        stderr = os.dup(2)
-        os.dup2(messages.fileno(), 2)
-        try:
-            yield
-        except Exception:
-            messages.seek(0)
-            os.write(stderr, messages.read()[-4000:])
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)

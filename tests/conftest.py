@@ -16,11 +16,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 SLOW_FILES = (
-    "test_demo",
-    "test_readme",
+    "test_pages",
+    "test_install",
+    "test_docs",
     "test_soak",
     "test_lab",
     "test_container",
+    "test_failures",
     "test_zoo_convert",
 )
 

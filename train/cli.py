@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pi_runtime.cli.arguments import Parser
-from pi_runtime.cli.output import emit, note
+from pi_runtime.cli.arguments import add_quiet, given_options, number, whole
+from pi_runtime.cli.output import be_quiet, emit, note
+from pi_runtime.cli.parser import Parser, refuse
 from pi_runtime.cli.process import run, stop_if_interrupted
+from pi_runtime.cli.progress import open_bar
 from pi_runtime.errors import UsageError
-from train.settings import ModelSettings, TrainSettings, read_settings_file, settings_from
+from train.settings import (
+    BOUNDS,
+    OPTIMIZERS,
+    WHOLE_BOUNDS,
+    ModelSettings,
+    TrainSettings,
+    read_settings_file,
+    settings_from,
+)
 
 if TYPE_CHECKING:
     from convert.converter import Source
@@ -48,7 +60,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
     run(_train, argv)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     parser = Parser(
         "rnn-train",
         "Train a textgenrnn network on texts. Writes NAME_weights.hdf5, NAME_vocab.json and "
@@ -82,12 +94,29 @@ def _parser() -> argparse.ArgumentParser:
                     option, action=argparse.BooleanOptionalAction, default=None, help=text
                 )
             else:
-                group.add_argument(option, type=type(default), default=None, metavar="X", help=text)
+                group.add_argument(
+                    option,
+                    type=_type(name, option),
+                    choices=OPTIMIZERS if name == "optimizer" else None,
+                    default=None,
+                    metavar="X",
+                    help=text,
+                )
+    add_quiet(parser)
     return parser
+
+
+def _type(name: str, option: str) -> Callable[[str], Any]:
+    """Return the argparse type of a setting."""
+    if name in WHOLE_BOUNDS:
+        return whole(option, *WHOLE_BOUNDS[name])
+    return number(option, *BOUNDS[name]) if name in BOUNDS else str
 
 
 def _train(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
+    be_quiet(args.quiet)
+    _check(args)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
@@ -98,6 +127,37 @@ def _train(argv: list[str]) -> int:
         ) from None
 
 
+def _check(args: argparse.Namespace) -> None:
+    """Refuse options that mean nothing together with the others."""
+    if args.weights:
+        refuse(
+            args, vars(ModelSettings()), f"with --weights, whose network is that of {args.weights}"
+        )
+    if not args.report:
+        add = "add --report, or leave it out"
+        refuse(args, ("gen_epochs", "max_gen_length"), "without --report", add)
+    if args.is_csv or args.context:
+        refuse(args, ("line_delimited",), "with CSV, where each row is a text")
+
+
+def _check_training(args: argparse.Namespace, training: TrainSettings) -> None:
+    """Refuse options that mean nothing with the settings, a settings file's among them."""
+    if not (training.is_csv or args.context):
+        refuse(args, ("delimiter",), "without CSV", "add --is-csv or --context, or leave it out")
+    if training.train_size == 1 and args.validation:
+        todo = "give a --train-size below 1, or leave it out"
+        refuse(args, ("validation",), "while --train-size is 1: no text is left for it", todo)
+
+
+def _check_outputs(args: argparse.Namespace, name: str) -> None:
+    """Check before the long work that no file is replaced unasked."""
+    weights, converted = Path(f"{name}_weights.hdf5"), Path(f"{name}.tflite")
+    if weights.exists() and not (args.resume or args.force):
+        raise UsageError(f"{weights} exists", "give --force to replace it, or another --name")
+    if args.convert and converted.exists() and not args.force:
+        raise UsageError(f"{converted} exists", "give --force to replace it, or another --name")
+
+
 def _train_and_convert(args: argparse.Namespace) -> int:
     from train.texts import read_texts
     from train.training import Start, check_name, train
@@ -105,18 +165,19 @@ def _train_and_convert(args: argparse.Namespace) -> int:
     name = check_name(args.name)
     in_model, in_training = read_settings_file(args.config) if args.config else ({}, {})
     source = _read_source(args.weights) if args.weights else None
-    model = settings_from(
-        ModelSettings, _settings_of(source) if source else in_model | _given(args, ModelSettings)
+    if source:
+        in_model = _settings_of(source, in_model, args.config)
+    model = settings_from(ModelSettings, in_model | given_options(args, vars(ModelSettings())))
+    training = settings_from(
+        TrainSettings, in_training | given_options(args, vars(TrainSettings()))
     )
-    training = settings_from(TrainSettings, in_training | _given(args, TrainSettings))
+    _check_training(args, training)
     if not args.report:
         training = replace(training, gen_epochs=0)
-    weights = Path(f"{name}_weights.hdf5")
-    if weights.exists() and not (args.resume or args.force):
-        raise UsageError(f"{weights} exists", "give --force to replace it, or another --name")
+    _check_outputs(args, name)
     texts, labels = read_texts(args.texts, training, args.encoding, context=args.context)
     note(f"{len(texts)} texts, {sum(map(len, texts)):,} characters")
-    from train.progress import Bar, draw_curve
+    from train.progress import ProgressBars, draw_curve
 
     def after_epoch(epoch: Epoch) -> None:
         draw_curve(Path(f"{name}_training.png"), epoch)
@@ -132,22 +193,16 @@ def _train_and_convert(args: argparse.Namespace) -> int:
             start=Start(source.network, source.vocabulary.ids) if source else None,
             resume=args.resume,
             after_epoch=after_epoch,
-            callbacks=[Bar(training.num_epochs)],
+            callbacks=ProgressBars(training.num_epochs, partial(open_bar, quiet=args.quiet)),
         )
     except KeyboardInterrupt:
         note("\nstopped: the files are those of the last complete epoch; --resume continues")
         raise
+    weights = Path(f"{name}_weights.hdf5")
     note(f"wrote {weights}, {name}_vocab.json, {name}_config.json")
     if args.convert:
         _convert(weights, force=args.force)
     return 0
-
-
-def _given(
-    args: argparse.Namespace, kind: type[ModelSettings] | type[TrainSettings]
-) -> dict[str, Any]:
-    """Return the settings that are given as options."""
-    return {name: value for name in vars(kind()) if (value := getattr(args, name)) is not None}
 
 
 def _read_source(weights: Path) -> Source:
@@ -156,10 +211,21 @@ def _read_source(weights: Path) -> Source:
     return read_source(weights)
 
 
-def _settings_of(source: Source) -> dict[str, Any]:
-    """Return the settings that a checkpoint has."""
+def _settings_of(source: Source, in_file: dict[str, Any], path: Path | None) -> dict[str, Any]:
+    """Return the settings that a checkpoint has.
+
+    Raises:
+        UsageError: a settings file has others.
+    """
     known = vars(ModelSettings())
-    return {name: value for name, value in vars(source.config).items() if name in known}
+    settings = {name: value for name, value in vars(source.config).items() if name in known}
+    for name, value in settings.items():
+        if in_file.get(name, value) != value:
+            raise UsageError(
+                f"{path}: {name} is {in_file[name]}, and {value} in {source.weights}",
+                "leave model_cfg out, or train without --weights",
+            )
+    return settings
 
 
 def _print_samples(epoch: Epoch) -> None:

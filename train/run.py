@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from convert.quiet import quiet_tensorflow
 from pi_runtime.backends.numpy import numpy_backend
 from pi_runtime.generation.generator import TextGenerator
 from pi_runtime.model.manifest import Config
@@ -58,10 +59,11 @@ class Run:
         `labels` are [texts, labels], one-hot.
         """
         # Not at the top: these import TensorFlow, which takes seconds that errors should not take.
-        import keras
+        with quiet_tensorflow():
+            import keras
 
-        from train.batches import Samples
-        from train.model import build_model
+            from train.batches import Samples
+            from train.model import build_model
 
         self._name, self._folder = name, folder
         self._model_settings, self._settings = model, training

@@ -6,46 +6,38 @@ import argparse
 import os
 
 from pi_runtime import checks
-from pi_runtime._version import __version__
 from pi_runtime.backends.registry import BACKENDS
 from pi_runtime.cli.output import note
+from pi_runtime.cli.parser import Parser as Parser
+from pi_runtime.cli.parser import refuse
 from pi_runtime.errors import UsageError
 from pi_runtime.generation.defaults import MAX_GEN_LENGTH, SCHEDULE
+from pi_runtime.service.client import check_name
 
 TYPE_CHECKING = False  # see pi_runtime.cli.process
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, NoReturn
+    from pathlib import Path
+    from typing import Any
 
 DEFAULT_MODEL = "/var/lib/textgenrnn-pi/model.tflite"
 
 SAMPLING = ("temperature", "max_gen_length")
 """The options that are members of `SamplingParams`."""
 
-
-class Parser(argparse.ArgumentParser):
-    """argparse whose errors are one line, as all errors here."""
-
-    def __init__(self, prog: str, description: str, examples: str) -> None:
-        super().__init__(
-            prog=prog,
-            description=description,
-            epilog=f"examples:\n{examples}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        self.add_argument("--version", action="version", version=__version__)
-
-    def error(self, message: str) -> NoReturn:
-        """Raise `UsageError` instead of printing the whole usage."""
-        raise UsageError(message, f"see {self.prog} --help")
+GENERATION = (*SAMPLING, "n", "prefix", "seed", "backend", "threads")
+"""The options of generating, all of them."""
 
 
-def checked(check: Callable[[Any], Any], parse: Callable[[str], Any]) -> Callable[[str], Any]:
+def checked(
+    option: str, check: Callable[[Any], Any], parse: Callable[[str], Any]
+) -> Callable[[str], Any]:
     """Return an argparse type that parses an argument and lets the library's check judge it.
 
-    What cannot be parsed is judged as the string that it is.
+    What cannot be parsed is judged as the string that it is. The error names the option where the
+    library names its parameter.
     """
+    parameter = option.lstrip("-").replace("-", "_")
 
     def convert(text: str) -> Any:
         try:
@@ -55,7 +47,10 @@ def checked(check: Callable[[Any], Any], parse: Callable[[str], Any]) -> Callabl
         try:
             return check(value)
         except UsageError as error:
-            raise argparse.ArgumentTypeError(f"{error.what}; {error.todo}") from None
+            what = error.what
+            if what.startswith(f"{parameter} "):
+                what = option + what[len(parameter) :]
+            raise UsageError(what, error.todo) from None
 
     return convert
 
@@ -67,18 +62,94 @@ def digits(text: str) -> int:
     return int(text)
 
 
-def count(name: str) -> Callable[[str], int]:
+def real(text: str) -> float:
+    """Parse a number with a decimal point, without the freedoms of `float`."""
+    if not text.isascii() or "_" in text:
+        raise ValueError
+    return float(text)
+
+
+def whole(option: str, least: int, most: int) -> Callable[[str], int]:
+    """Return an argparse type for a whole number within bounds."""
+    parameter = option.lstrip("-").replace("-", "_")
+    return checked(option, lambda value: checks.whole_number(parameter, value, least, most), digits)
+
+
+def count(option: str) -> Callable[[str], int]:
     """Return an argparse type for a whole number from 1 up."""
-    return checked(lambda value: checks.whole_number(name, value, 1, checks.MAX_COUNT), digits)
+    return whole(option, 1, checks.MAX_COUNT)
 
 
-def number(name: str, least: float, most: float) -> Callable[[str], float]:
+def number(option: str, least: float, most: float) -> Callable[[str], float]:
     """Return an argparse type for a number within bounds."""
-    return checked(lambda value: checks.number(name, value, least, most), float)
+    parameter = option.lstrip("-").replace("-", "_")
+
+    def check(value: Any) -> float:
+        if isinstance(value, str) and (point := _with_a_point(value)):
+            raise UsageError(f"{parameter} is {value!r}", f"write {point}")
+        return checks.number(parameter, value, least, most)
+
+    return checked(option, check, real)
 
 
-def _schedule(text: str) -> list[float]:
-    return [float(part) for part in text.split(",")]
+def _with_a_point(text: str) -> str:
+    """Return a number with a decimal comma as one with a point; "" if it is none."""
+    point = text.strip().replace(",", ".")
+    try:
+        real(point)
+    except ValueError:
+        return ""
+    return point if "," in text else ""
+
+
+def schedule(text: str) -> tuple[float, ...]:
+    """Parse one temperature, or several with commas between them.
+
+    >>> schedule("1.0,0.5")
+    (1.0, 0.5)
+    >>> schedule("0,5")
+    Traceback (most recent call last):
+    pi_runtime.errors.UsageError: temperature 0,5 may be one number or two – write 0.5, or 0.0,5.0
+
+    Raises:
+        UsageError: it is none, or its commas may be decimal ones.
+    """
+    parts = text.split(",")
+    # Two neighbours without a point, as "0,5" has them, may be the halves of one number.
+    plain = [part.strip().removeprefix("-").isdigit() for part in parts]
+    if any(plain[at] and plain[at + 1] for at in range(len(parts) - 1)):
+        bare = [part.strip() for part in parts]
+        each = ",".join(part if "." in part else f"{part}.0" for part in bare)
+        if len(parts) == 2:
+            raise UsageError(
+                f"temperature {text} may be one number or two",
+                f"write {'.'.join(bare)}, or {each}",
+            )
+        raise UsageError(
+            f"temperature {text} has commas that may be decimal ones",
+            f"give every number a point, such as {each}",
+        )
+    try:
+        return checks.temperature([real(part) for part in parts])
+    except (UsageError, ValueError):
+        raise UsageError(
+            f"--temperature is {text[:60]!r}",
+            "give a number from 0 up, or several, such as 1.0,0.5",
+        ) from None
+
+
+def target(option: str, instead_of_stdout: str) -> Callable[[str], Path]:
+    """Return an argparse type for a file to be written; "-" is told what is there instead."""
+
+    def check(name: str) -> Path:
+        # Here, not above: a warm one-off writes no files.
+        from pi_runtime.files import checked_target
+
+        if name == "-":
+            raise UsageError(f"{option} - is no file", instead_of_stdout)
+        return checked_target(name, option)
+
+    return check
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -106,12 +177,12 @@ def add_generation(parser: argparse.ArgumentParser) -> None:
     """Add the options of textgenrnn's `generate` and the choice of backend."""
     group = parser.add_argument_group("generation")
     group.add_argument(
-        "-n", type=count("n"), default=1, metavar="N", help="how many texts (default 1)"
+        "-n", type=count("-n"), default=1, metavar="N", help="how many texts (default 1)"
     )
     group.add_argument("--prefix", metavar="TEXT", help="what every text starts with")
     group.add_argument(
         "--temperature",
-        type=checked(checks.temperature, _schedule),
+        type=schedule,
         default=SCHEDULE,
         metavar="T[,T…]",
         help="one temperature, or several taken in turn, token by token (default 1.0,0.5,0.2,0.2); "
@@ -119,14 +190,14 @@ def add_generation(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--max-gen-length",
-        type=count("max_gen_length"),
+        type=count("--max-gen-length"),
         default=MAX_GEN_LENGTH,
         metavar="N",
         help=f"stop after N tokens, the start token counted (default {MAX_GEN_LENGTH})",
     )
     group.add_argument(
         "--seed",
-        type=checked(checks.seed, digits),
+        type=checked("--seed", checks.seed, digits),
         metavar="S",
         help="the same seed gives the same text; left out, one is drawn and named on stderr",
     )
@@ -138,10 +209,38 @@ def add_generation(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--threads",
-        type=count("threads"),
+        type=whole("--threads", 1, 1024),
         default=1,
         metavar="N",
         help="interpreter threads of the tflite backend (default 1)",
+    )
+
+
+def check_generation(args: argparse.Namespace) -> None:
+    """Refuse options of generating that exclude each other.
+
+    Raises:
+        UsageError: two do.
+    """
+    if args.backend == "numpy":
+        refuse(args, ("threads",), "with --backend numpy")
+
+
+def add_service(parser: argparse._ActionsContainer) -> None:
+    """Add the choice of the service."""
+    parser.add_argument(
+        "--service",
+        type=check_name,
+        metavar="NAME",
+        help="ask the service rnn-speak@NAME, not rnn-speak",
+    )
+    parser.add_argument("--local", action="store_true", help="bypass the service")
+
+
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """Add the option that leaves only errors on stderr."""
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="no notes and no progress on stderr"
     )
 
 
@@ -150,22 +249,9 @@ def sampling_options(args: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(args, name) for name in SAMPLING}
 
 
-def changed_options(
-    parser: argparse.ArgumentParser, args: argparse.Namespace, names: Iterable[str]
-) -> dict[str, Any]:
-    """Return those of the named options that are not at their defaults."""
-    values = {name: getattr(args, name) for name in names}
-    return {name: value for name, value in values.items() if value != parser.get_default(name)}
-
-
-def unused_option(
-    parser: argparse.ArgumentParser, args: argparse.Namespace, used: Iterable[str]
-) -> str | None:
-    """Return an option that was given although only those `used` mean anything, if there is one."""
-    names = [name for name in vars(args) if name not in used]
-    changed = changed_options(parser, args, names)
-    dashes = {name: "-" if len(name) == 1 else "--" for name in changed}
-    return next((f"{dashes[name]}{name.replace('_', '-')}" for name in changed), None)
+def given_options(args: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """Return those of the named options that were given."""
+    return {name: getattr(args, name) for name in names if name in args.given}
 
 
 def warn_about_prefix(unknown: list[str]) -> None:

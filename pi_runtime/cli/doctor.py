@@ -19,12 +19,32 @@ from pi_runtime.cli.arguments import DEFAULT_MODEL, Parser, add_model, model_pat
 from pi_runtime.cli.output import emit
 from pi_runtime.cli.process import run
 from pi_runtime.errors import UsageError
+from pi_runtime.service.client import MODELS, UNITS, ask, check_name, service_is_up, unit_of
 
 SECONDS = 120.0
 """How long a probe may take."""
 
 ROOM = 50_000_000
 """Bytes that should be free where the engines write."""
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What is examined."""
+
+    model: str
+    service: str | None = None
+    """The NAME of rnn-speak@NAME; None: the plain service."""
+
+    @property
+    def unit(self) -> str:
+        """The service's unit."""
+        return unit_of(self.service)
+
+    @property
+    def settings(self) -> Path:
+        """The service's settings file."""
+        return Path(f"/etc/default/rnn-speak{f'-{self.service}' if self.service else ''}")
 
 
 @dataclass(frozen=True)
@@ -47,9 +67,10 @@ def _parser() -> argparse.ArgumentParser:
         "Examine every part that speaking needs, each in a process of its own, and say what to "
         f"type where something is wrong. MODEL left out: $RNN_MODEL, else {DEFAULT_MODEL}. "
         "Exit code 1: something is wrong.",
-        "  rnn-doctor\n  rnn-doctor colab.tflite --json\n  rnn-doctor colab.tflite --only model",
+        "  rnn-doctor\n  rnn-doctor --service poems\n  rnn-doctor colab.tflite --only model",
     )
     add_model(parser)
+    parser.add_argument("--service", metavar="NAME", help="of rnn-speak@NAME, and its model")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--only", choices=PROBES, metavar="PART", help=f"{', '.join(PROBES)}")
     parser.add_argument("--probe", choices=PROBES, help=argparse.SUPPRESS)
@@ -58,13 +79,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _examine(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
-    model = _model(args.model)
+    patient = Patient(_model(args), args.service)
     if args.probe:
-        emit(json.dumps(asdict(PROBES[args.probe](model))))
+        emit(json.dumps(asdict(PROBES[args.probe](patient))))
         return 0
     findings: dict[str, Finding] = {}
     for name in [args.only] if args.only else PROBES:
-        finding = findings[name] = _in_a_child(name, model)
+        finding = findings[name] = _in_a_child(name, patient)
         if not args.json:
             mark = "ok   " if finding.ok else "WRONG" if finding.fix else "-    "
             emit(f"{mark} {name:<12}{finding.text}\n")
@@ -76,16 +97,20 @@ def _examine(argv: list[str]) -> int:
     return int(any(finding.fix and not finding.ok for finding in findings.values()))
 
 
-def _model(argument: str | None) -> str:
+def _model(args: argparse.Namespace) -> str:
+    if args.service and not args.model:
+        return f"{MODELS}/{check_name(args.service)}.tflite"
     try:
-        return model_path(argument)
+        return model_path(args.model)
     except UsageError:
         return DEFAULT_MODEL
 
 
-def _in_a_child(name: str, model: str) -> Finding:
+def _in_a_child(name: str, patient: Patient) -> Finding:
     """Run a probe where a crash or a hang of it ends only itself."""
-    argv = [sys.executable, "-m", "pi_runtime.cli.doctor", model, "--probe", name]
+    argv = [sys.executable, "-m", "pi_runtime.cli.doctor", patient.model, "--probe", name]
+    if patient.service:
+        argv += ["--service", patient.service]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=SECONDS, check=False)
         return Finding(**json.loads(done.stdout))
@@ -97,12 +122,12 @@ def _in_a_child(name: str, model: str) -> Finding:
         return Finding(what, False, todo or "sudo scripts/install-pi")
 
 
-def _python(_: str) -> Finding:
+def _python(_: Patient) -> Finding:
     version = platform.python_version()
     return Finding(f"{version}, {platform.machine()}, {platform.system()} {platform.release()}")
 
 
-def _numpy(_: str) -> Finding:
+def _numpy(_: Patient) -> Finding:
     import numpy as np
 
     a = np.ones((512, 512), np.float32)
@@ -118,7 +143,7 @@ def _numpy(_: str) -> Finding:
     return Finding(f"{np.__version__}, {speed:.1f} GFLOP/s")
 
 
-def _interpreter(_: str) -> Finding:
+def _interpreter(_: Patient) -> Finding:
     from pi_runtime.backends.interpreter import installed_runtime
 
     runtime = installed_runtime()
@@ -128,10 +153,10 @@ def _interpreter(_: str) -> Finding:
     return Finding("none for this Python and processor; NumPy computes", ok=False)
 
 
-def _model_runs(model: str) -> Finding:
+def _model_runs(patient: Patient) -> Finding:
     from pi_runtime.generation.generator import TextGenerator
 
-    generator = TextGenerator.load(model, verify=True)
+    generator = TextGenerator.load(patient.model, verify=True)
     begun = time.perf_counter()
     generated = 0
     for piece in generator.stream(seed=0, max_gen_length=200, temperature=1.0):
@@ -139,12 +164,12 @@ def _model_runs(model: str) -> Finding:
     speed = generated / (time.perf_counter() - begun)
     note = f" ({generator.fallback_reason})" if generator.fallback_reason else ""
     return Finding(
-        f"{model}: right numbers, {speed:.0f} characters per second by "
+        f"{patient.model}: right numbers, {speed:.0f} characters per second by "
         f"{generator.backend.name}{note}"
     )
 
 
-def _engines(_: str) -> Finding:
+def _engines(_: Patient) -> Finding:
     from pi_runtime.speech.engines import ENGINES
 
     found = [name for name, kind in ENGINES.items() if kind.available() and name not in _NO_VOICE]
@@ -154,13 +179,13 @@ def _engines(_: str) -> Finding:
     return Finding(", ".join(found))
 
 
-def _voice(model: str) -> Finding:
+def _voice(patient: Patient) -> Finding:
     from pi_runtime.errors import ModelFileError
     from pi_runtime.model.file import ModelFile
     from pi_runtime.speech import SpeechSession
 
     try:
-        tokens = ModelFile(model).vocabulary.tokens()
+        tokens = ModelFile(patient.model).vocabulary.tokens()
     except ModelFileError:
         tokens = []
     with SpeechSession(tokens=tokens) as session:
@@ -173,7 +198,7 @@ def _voice(model: str) -> Finding:
     return Finding(f"{language} by {engine}: {seconds:.1f} s of sound in {took:.2f} s")
 
 
-def _card(_: str) -> Finding:
+def _card(_: Patient) -> Finding:
     program = shutil.which("aplay")
     if not program:
         return Finding("aplay is not installed", False, "sudo apt install alsa-utils")
@@ -185,35 +210,43 @@ def _card(_: str) -> Finding:
     return Finding("; ".join(cards))
 
 
-def _service(_: str) -> Finding:
+def _settings(patient: Patient) -> Finding:
+    from pi_runtime.cli.speakd import read_settings
+
+    if not patient.settings.exists():
+        return Finding(f"{patient.settings}: none, so all is as rnn-speakd --help says", ok=False)
+    # What is wrong with them is raised, and becomes the finding.
+    settings = read_settings(["--settings", str(patient.settings), patient.model])
+    when = "when asked" if settings.on_demand else f"every {settings.interval[0]:g} s or more"
+    return Finding(f"{patient.settings}: speaks {when}, engine {settings.speech.engine}")
+
+
+def _service(patient: Patient) -> Finding:
     program = shutil.which("systemctl")
     if not program or not Path("/run/systemd/system").is_dir():
         return Finding("systemd does not run here", ok=False)
-    done = subprocess.run(
-        [program, "is-active", "rnn-speak"], capture_output=True, text=True, check=False
-    )
+    unit = patient.unit
+    done = subprocess.run([program, "is-active", unit], capture_output=True, text=True, check=False)
     state = done.stdout.strip()
-    if not Path("/etc/systemd/system/rnn-speak.service").exists():
+    template = Path(f"{UNITS}/rnn-speak{'@' if patient.service else ''}.service")
+    if not template.exists():
         return Finding("not installed", ok=False)
     if state != "active":
-        return Finding(
-            state, False, "journalctl -u rnn-speak -n 20; sudo systemctl restart rnn-speak"
-        )
-    return Finding(state)
+        fix = f"journalctl -u {unit} -n 20; sudo systemctl restart {unit}"
+        return Finding(f"{unit} is {state}", False, fix)
+    return Finding(f"{unit} is {state}")
 
 
-def _socket(_: str) -> Finding:
-    from pi_runtime.service.client import ask, service_is_up
-
-    if not service_is_up():
+def _socket(patient: Patient) -> Finding:
+    if not service_is_up(patient.service):
         return Finding("none", ok=False)
-    answer = ask("status")
+    answer = ask("status", service=patient.service)
     if answer["trouble"]:
-        return Finding(answer["trouble"], False, "journalctl -u rnn-speak -n 20")
+        return Finding(answer["trouble"], False, f"journalctl -u {patient.unit} -n 20")
     return Finding(f"answers; {answer['spoken']} texts spoken, {answer['waiting']} waiting")
 
 
-def _disk(_: str) -> Finding:
+def _disk(_: Patient) -> Finding:
     from tempfile import gettempdir
 
     free = shutil.disk_usage(gettempdir()).free
@@ -222,7 +255,7 @@ def _disk(_: str) -> Finding:
     return Finding(f"{gettempdir()} has {free / 1e6:.0f} MB left")
 
 
-def _power(_: str) -> Finding:
+def _power(_: Patient) -> Finding:
     program = shutil.which("vcgencmd")
     if not program:
         return Finding("not a Raspberry Pi, or vcgencmd is missing", ok=False)
@@ -242,7 +275,7 @@ _THROTTLED = ("undervoltage", "frequency capped", "throttled", "soft temperature
 _HELLO = {"en": "Hello there.", "ru": "Привет."}
 _NO_VOICE = ("command", "none")
 
-PROBES: dict[str, Callable[[str], Finding]] = {
+PROBES: dict[str, Callable[[Patient], Finding]] = {
     "python": _python,
     "numpy": _numpy,
     "interpreter": _interpreter,
@@ -250,6 +283,7 @@ PROBES: dict[str, Callable[[str], Finding]] = {
     "engines": _engines,
     "voice": _voice,
     "card": _card,
+    "settings": _settings,
     "service": _service,
     "socket": _socket,
     "disk": _disk,

@@ -10,20 +10,24 @@ import time
 
 from pi_runtime.cli.arguments import (
     DEFAULT_MODEL,
-    Parser,
     add_generation,
     add_model,
+    add_quiet,
+    add_service,
+    check_generation,
     count,
     model_is_named,
     model_path,
     sampling_options,
-    unused_option,
+    target,
     warn_about_prefix,
 )
-from pi_runtime.cli.output import emit, note
+from pi_runtime.cli.output import be_quiet, emit, note
+from pi_runtime.cli.parser import Parser, refuse, refuse_others
 from pi_runtime.cli.process import run
+from pi_runtime.cli.progress import DELAY, counted, open_bar
 from pi_runtime.errors import UsageError
-from pi_runtime.service.client import ask, service_is_open
+from pi_runtime.service.client import ask, check_is_there, service_is_chosen, service_is_open
 from pi_runtime.service.limits import TEXTS, TOKENS
 
 TYPE_CHECKING = False  # see pi_runtime.cli.process
@@ -47,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         "  rnn-generate colab.tflite\n"
         '  rnn-generate colab.tflite --prefix "Once" --temperature 0.5 --seed 7\n'
         "  rnn-generate colab.tflite -n 100 -o texts.txt\n"
+        "  rnn-generate colab.tflite -n 100 -0 | xargs -0 -n 1 echo\n"
         "  rnn-generate colab.tflite --interactive",
     )
     add_model(parser)
@@ -65,13 +70,50 @@ def _parser() -> argparse.ArgumentParser:
         "--top-n", type=count("top_n"), default=3, metavar="K", help="of K tokens (default 3)"
     )
     parser.add_argument("--json", action="store_true", help="a JSON object per text, one per line")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write there, not stdout")
-    parser.add_argument("--local", action="store_true", help="bypass the service")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=target("-o", "leave it out: text goes to stdout anyway"),
+        metavar="FILE",
+        help="write there, not stdout",
+    )
+    between = parser.add_mutually_exclusive_group()
+    between.add_argument(
+        "--separator",
+        type=_separator,
+        metavar="S",
+        help="what stands between two texts, with \\n, \\t and \\\\ (default: a line break, and an "
+        "empty line as well if one of the two has a line break of its own)",
+    )
+    between.add_argument(
+        "-0", "--null", action="store_true", help="end each text with NUL, as for xargs -0"
+    )
+    add_service(parser)
+    add_quiet(parser)
     return parser
+
+
+def _separator(text: str) -> str:
+    """Read a separator with its escapes."""
+    known = {"n": "\n", "t": "\t", "\\": "\\"}
+    letters = iter(text)
+    found = ""
+    for letter in letters:
+        if letter == "\\":
+            escape = next(letters, "")
+            if escape not in known:
+                raise UsageError(
+                    f"--separator has \\{escape}", r"write \n, \t or \\; for NUL take -0"
+                )
+            letter = known[escape]
+        found += letter
+    return found
 
 
 def _generate(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
+    _check(args)
+    be_quiet(args.quiet)
     if args.interactive:
         return _interact(args)
     source = _service_for(args) or _Model(args)
@@ -82,30 +124,49 @@ def _generate(argv: list[str]) -> int:
     clock = _Clock()
     if args.output is not None:
         # Here, not above: a reply of the service needs no files.
-        from pathlib import Path
+        from pi_runtime.files import whole_chunks
 
-        from pi_runtime.files import whole_lines
-
-        with whole_lines(Path(args.output)) as write:
-            for line in _lines(source, args, runs, clock):
-                write(line)
+        with whole_chunks(args.output) as write:
+            for chunk in _chunks(source, args, runs, clock):
+                write(chunk)
     elif args.n == 1 and not args.json and not args.samples:
         for piece in source.pieces(args, sampling):
             emit(clock.count(piece))
-        emit("\n")
+        emit("\0" if args.null else "\n")
     else:
-        for line in _lines(source, args, runs, clock):
-            emit(f"{line}\n")
+        for chunk in _chunks(source, args, runs, clock):
+            emit(chunk)
     note(f"seed {source.seed}, {source.backend}, {clock.report()}")
     return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse options that mean nothing together with the others."""
+    check_generation(args)
+    if args.interactive:
+        used = ("model", "interactive", "top_n", "prefix", "backend", "threads", "local")
+        refuse_others(args, used, "with --interactive")
+    else:
+        refuse(args, ("top_n",), "without --interactive", "leave it out, or add --interactive")
+    if args.samples:
+        refuse(args, ("temperature",), "with --samples, which has three of its own")
+        refuse(args, ("null",), "with --samples, which prints headings")
+    if args.json:
+        refuse(args, ("separator", "null"), "with --json, which gives each text a line")
+    if args.service:
+        refuse(
+            args, ("model", "local"), "with --service", "name the model file, or the service alone"
+        )
 
 
 def _interact(args: argparse.Namespace) -> int:
     from pi_runtime.cli.interactive import interact
 
-    used = ("model", "interactive", "top_n", "prefix", "backend", "threads", "local")
-    if other := unused_option(_parser(), args, used):
-        raise UsageError(f"--interactive has no use for {other}", "leave it out")
+    if service_is_chosen() and not (args.local or model_is_named(args.model)):
+        raise UsageError(
+            "--interactive is nothing that a service does",
+            "name the model file, or unset RNN_SOCKET",
+        )
     emit(f"{interact(_Model(args).generator, args.prefix, args.top_n)}\n")
     return 0
 
@@ -147,13 +208,15 @@ class _Service:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.seed = int.from_bytes(os.urandom(4)) if args.seed is None else args.seed
+        self._name = args.service
         self._warned = False
 
     def pieces(self, args: argparse.Namespace, sampling: dict[str, Any]) -> Iterable[str]:
         return self.texts(args, sampling)
 
     def texts(self, args: argparse.Namespace, sampling: dict[str, Any]) -> Iterable[str]:
-        reply = ask("generate", n=args.n, prefix=args.prefix or "", seed=self.seed, **sampling)
+        members = {"n": args.n, "prefix": args.prefix or "", "seed": self.seed, **sampling}
+        reply = ask("generate", service=self._name, **members)
         if not self._warned:
             warn_about_prefix(reply["unknown"])
             self._warned = True
@@ -162,13 +225,28 @@ class _Service:
 
 
 def _service_for(args: argparse.Namespace) -> _Service | None:
-    """Return the service, if it is up and would generate just what is asked for."""
-    elsewhere = args.local or model_is_named(args.model)
-    special = args.backend != "auto" or args.threads != 1
-    large = args.n > TEXTS or args.n * args.max_gen_length > TOKENS
-    if elsewhere or special or large or not service_is_open():
+    """Return the service, if one is to generate: it was named, or is up and can do what is asked.
+
+    Raises:
+        UsageError: it was named, and cannot.
+        ServiceError: it was named, and is not there.
+    """
+    if not args.service and (args.local or model_is_named(args.model)):
         return None
-    return _Service(args)
+    large = args.n > TEXTS or args.n * args.max_gen_length > TOKENS
+    if service_is_chosen(args.service):
+        instead = "name the model file instead of the service"
+        refuse(args, ("backend", "threads"), "with a service", instead)
+        if large:
+            raise UsageError(
+                f"-n {args.n} of {args.max_gen_length} tokens is more than a service does, "
+                f"{TEXTS} texts and {TOKENS} tokens",
+                f"ask for less, or {instead}",
+            )
+        check_is_there(args.service)
+        return _Service(args)
+    special = args.backend != "auto" or args.threads != 1
+    return None if large or special or not service_is_open() else _Service(args)
 
 
 class _Clock:
@@ -190,33 +268,62 @@ class _Clock:
         return f"{self._characters} characters, {rate:.0f} per second"
 
 
-def _lines(
+def _chunks(
     source: _Model | _Service,
     args: argparse.Namespace,
     runs: list[dict[str, Any]],
     clock: _Clock,
 ) -> Iterator[str]:
-    """Yield the output line by line; a text may hold line breaks of its own."""
-    for number, sampling in enumerate(runs):
-        if args.samples and not args.json:
-            yield f"{'' if number == 0 else chr(10)}# temperature {sampling['temperature'][0]}"
-        begun = clock.seconds()
-        for index, text in enumerate(source.texts(args, sampling)):
-            clock.count(text)
-            if not args.json:
-                yield text
-                continue
-            record = {
-                "text": text,
-                "seed": source.seed,
-                "index": index,
-                "temperature": sampling["temperature"],
-                "prefix": args.prefix,
-                "backend": source.backend,
-                "characters": len(text),
-                "seconds": round(clock.seconds() - begun, 6),
-            }
-            yield json.dumps(record, ensure_ascii=False)
+    """Yield the output text by text, each with what stands before and behind it.
+
+    A bar shows how far it is, unless the texts go to the terminal themselves.
+    """
+    total = args.n * len(runs)
+    silent = args.quiet or total == 1 or (args.output is None and sys.stdout.isatty())
+    bar = open_bar(total, quiet=silent, unit="text", leave=False, delay=DELAY)
+    try:
+        for number, sampling in enumerate(runs):
+            if args.samples and not args.json:
+                apart = "\n" if number else ""
+                yield f"{apart}# temperature {sampling['temperature'][0]}\n"
+            begun = clock.seconds()
+            between = Between(args)
+            for index, text in enumerate(counted(source.texts(args, sampling), bar)):
+                clock.count(text)
+                if not args.json:
+                    yield between.around(text, last=index == args.n - 1)
+                    continue
+                record = {
+                    "text": text,
+                    "seed": source.seed,
+                    "index": index,
+                    "temperature": sampling["temperature"],
+                    "prefix": args.prefix,
+                    "backend": source.backend,
+                    "characters": len(text),
+                    "seconds": round(clock.seconds() - begun, 6),
+                }
+                yield json.dumps(record, ensure_ascii=False) + "\n"
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+class Between:
+    """What stands between texts. It remembers of the one before whether it had a line break."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._separator = "\0" if args.null else args.separator
+        self._end = "\0" if args.null else "\n"
+        self._broken: bool | None = None
+
+    def around(self, text: str, *, last: bool) -> str:
+        """Return a text with what belongs before and behind it."""
+        if self._separator is not None:
+            return text + (self._end if last else self._separator)
+        before, self._broken = self._broken, "\n" in text
+        apart = before is not None and (before or self._broken)
+        return f"{chr(10) if apart else ''}{text}\n"
 
 
 if __name__ == "__main__":

@@ -8,9 +8,23 @@ TYPE_CHECKING = False  # see pi_runtime.cli.process
 if TYPE_CHECKING:
     from typing import IO
 
+_quiet = False
+
+
+def be_quiet(quiet: bool) -> None:
+    """Choose whether `note` says nothing from now on."""
+    global _quiet
+    _quiet = quiet
+
 
 def note(message: str) -> None:
-    """Write one line to stderr."""
+    """Write one line to stderr, unless --quiet was given."""
+    if not _quiet:
+        complain(message)
+
+
+def complain(message: str) -> None:
+    """Write one line to stderr in any case."""
     print(message, file=sys.stderr, flush=True)  # noqa: T201
 
 

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-from pi_runtime.cli.output import note, use_utf8
+from pi_runtime.cli.output import complain, use_utf8
 from pi_runtime.errors import Error, UsageError
 
 TYPE_CHECKING = False  # typing and pathlib would cost a warm one-off a fifth of its start
@@ -62,13 +62,13 @@ def _guarded(command: Callable[[list[str]], int | None], argv: list[str] | None)
     except Error as error:
         if debug:
             raise
-        note(f"error: {error}")
+        complain(f"error: {' '.join(str(error).splitlines())}")
         return error.exit_code
     except OSError as error:
         if debug:
             raise
         path = f"{error.filename}: " if error.filename else ""
-        note(f"error: {path}{(error.strerror or str(error)).lower()}")
+        complain(f"error: {path}{(error.strerror or str(error)).lower()}")
         return 1
 
 

@@ -11,24 +11,42 @@ from typing import NoReturn
 
 from pi_runtime.cli.arguments import (
     DEFAULT_MODEL,
+    GENERATION,
     SAMPLING,
-    Parser,
     add_generation,
     add_model,
-    changed_options,
+    add_quiet,
+    add_service,
+    check_generation,
+    given_options,
     model_is_named,
     model_path,
     sampling_options,
-    unused_option,
     warn_about_prefix,
 )
-from pi_runtime.cli.output import emit, note
+from pi_runtime.cli.output import be_quiet, emit, note
+from pi_runtime.cli.parser import Parser, refuse, refuse_others
 from pi_runtime.cli.process import run
-from pi_runtime.cli.speech_arguments import add_sound, add_speech, open_sink, speech_config
+from pi_runtime.cli.speech_arguments import (
+    add_sound,
+    add_speech,
+    check_sound,
+    check_speech,
+    open_sink,
+    read_language,
+    speech_config,
+)
 from pi_runtime.errors import SpeechError, UsageError
-from pi_runtime.service.client import ask, service_is_up
+from pi_runtime.service.client import (
+    ask,
+    check_is_there,
+    service_is_chosen,
+    service_is_up,
+    unit_of,
+)
 
 CONTROLS = ("status", "stop", "pause", "resume", "reload")
+LISTS = ("list_engines", "list_voices", "list_devices")
 SENT = (*SAMPLING, "prefix", "seed")
 """The options that are sent to the service; with others it speaks as it was set."""
 
@@ -54,38 +72,52 @@ def _parser() -> argparse.ArgumentParser:
     add_speech(parser)
     add_sound(parser)
     service = parser.add_argument_group("the service")
-    service.add_argument("--local", action="store_true", help="speak here, bypassing the service")
+    add_service(service)
     for control in CONTROLS:
         service.add_argument(f"--{control}", dest="control", action="store_const", const=control)
     lists = parser.add_argument_group("what there is")
     lists.add_argument("--list-engines", action="store_true")
-    lists.add_argument("--list-voices", nargs="?", const="", metavar="LANGUAGE")
+    lists.add_argument(
+        "--list-voices",
+        nargs="?",
+        type=read_language,
+        metavar="LANGUAGE",
+        help="of an --engine too",
+    )
     lists.add_argument("--list-devices", action="store_true")
     add_generation(parser)
+    add_quiet(parser)
     return parser
 
 
 def _speak(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="note: %(message)s", stream=sys.stderr)
-    if args.list_engines or args.list_voices is not None or args.list_devices:
+    _check(args)
+    be_quiet(args.quiet)
+    level = logging.WARNING if args.quiet else logging.INFO
+    logging.basicConfig(level=level, format="note: %(message)s", stream=sys.stderr)
+    if any(name in args.given for name in LISTS):
         for line in _lists(args):
             emit(f"{line}\n")
         return 0
     if args.control:
-        return _control(args.control)
+        return _control(args)
     if _is_for_the_service(args):
         return _ask_service(args)
     from pi_runtime.speech import SpeechSession
 
     sink = open_sink(args)
+    config = speech_config(args)
+    if config.voice and "language" in args.given:
+        with SpeechSession(config) as session:
+            session.open()  # before the work: the voice may be of another language
     if args.text is not None:
         pieces: Iterable[str] = [_given(args.text)]
         tokens: Iterable[str] = pieces
     else:
         pieces, tokens = _generated(args)
     out = sys.stderr if args.raw else sys.stdout
-    with SpeechSession(speech_config(args), tokens) as session:
+    with SpeechSession(config, tokens) as session:
         spoken = session.speak(pieces, sink, lambda sentence: emit(f"{sentence}\n", out))
     _check_spoken(spoken.sentences)
     path = f", {args.wav}" if args.wav else ""
@@ -93,8 +125,30 @@ def _speak(argv: list[str]) -> int:
     return 0
 
 
-def _control(do: str) -> int:
-    reply = ask(do)
+def _check(args: argparse.Namespace) -> None:
+    """Refuse options that mean nothing together with the others."""
+    for name in LISTS:
+        if name in args.given:
+            used = (*LISTS, "quiet", *(("engine",) if "list_voices" in args.given else ()))
+            refuse_others(args, used, f"with {args.given[name]}")
+            return
+    if args.control:
+        refuse_others(args, ("control", "service", "quiet"), f"with --{args.control}")
+        return
+    if args.text is not None:
+        todo = "leave it out, or quote a text of several words"
+        refuse(args, ("model",), "with --text, which generates nothing", todo)
+        refuse(args, GENERATION, "with --text, which generates nothing")
+    check_generation(args)
+    check_speech(args, [args.engine])
+    check_sound(args)
+    if args.service:
+        todo = "name the model file, or the service alone"
+        refuse(args, ("model", "local", "wav", "raw"), "with --service", todo)
+
+
+def _control(args: argparse.Namespace) -> int:
+    reply = ask(args.control, service=args.service)
     reply.pop("ok")
     if reply:
         emit(json.dumps(reply, ensure_ascii=False, indent=2) + "\n")
@@ -102,19 +156,34 @@ def _control(do: str) -> int:
 
 
 def _is_for_the_service(args: argparse.Namespace) -> bool:
-    """Return whether the service is to speak: it is up, and owns the sound card.
+    """Return whether the service is to speak: it was named, or it is up and owns the sound card.
 
     Raises:
         UsageError: it is, but an option asks for what it does not do.
+        ServiceError: it was named, and is not there.
     """
-    named = model_is_named(args.model) and args.text is None
-    if args.local or args.wav or args.raw or named or not service_is_up():
-        return False
-    if other := unused_option(_parser(), args, (*SENT, "n", "text")):
-        raise UsageError(
-            f"the service speaks with its own {other}",
-            "change /etc/default/rnn-speak and reload it, or add --local",
-        )
+    if not args.service:
+        named = model_is_named(args.model) and args.text is None
+        if args.local or named:
+            return False
+        to_file = args.given.get("wav") or args.given.get("raw")
+        if to_file and args.text is None and service_is_chosen():
+            raise UsageError(
+                f"{to_file} is nothing that a service does", "name the model file, or add --local"
+            )
+        if to_file or not (service_is_chosen() or service_is_up()):
+            return False
+    check_is_there(args.service)
+    unit = unit_of(args.service)
+    settings = f"/etc/default/{unit.replace('@', '-')}"
+    instead = "name the model file instead" if args.service else "add --local"
+    used = (*SENT, "n", "text", "service", "local", "quiet")
+    for name, spelt in args.given.items():
+        if name not in used:
+            raise UsageError(
+                f"the service speaks with its own {spelt}",
+                f"change {settings} and reload it (sudo systemctl reload {unit}), or {instead}",
+            )
     return True
 
 
@@ -123,15 +192,15 @@ def _ask_service(args: argparse.Namespace) -> int:
         emit(f"{sentence}\n")
 
     if args.text is not None:
-        reply = ask("say", tell, text=_given(args.text))
+        reply = ask("say", tell, args.service, text=_given(args.text))
         _check_spoken(reply["sentences"] or reply["stopped"])
         note(f"{reply['engine']}, {reply['sentences']} sentences, by the service")
         return 0
-    members = changed_options(_parser(), args, SENT)
+    members = given_options(args, SENT)
     for index in range(args.n):
         if args.seed is not None:
             members["seed"] = (args.seed + index) % 2**32
-        reply = ask("speak", tell, **members)
+        reply = ask("speak", tell, args.service, **members)
         note(
             f"seed {reply['seed']}, {reply['engine']}, {reply['sentences']} sentences, "
             "by the service"
@@ -153,14 +222,43 @@ def _lists(args: argparse.Namespace) -> Iterator[str]:
     if args.list_engines:
         for name, engine in ENGINES.items():
             yield f"{name:<11}{'installed' if engine.available() else 'not installed'}"
-    if args.list_voices is not None:
-        for engine in ENGINES.values():
-            for voice in engine.voices():
-                if voice.language.startswith(args.list_voices):
-                    yield f"{voice.engine:<11}{voice.language:<8}{voice.name}"
+    if "list_voices" in args.given:
+        yield from _voices(args.list_voices or "", args.engine)
     if args.list_devices:
         for name, description in list_devices():
             yield f"{name:<40}{description}".rstrip()
+
+
+def _voices(language: str, engine: str) -> Iterator[str]:
+    """Yield a line for each voice of a language ("": all), of an engine ("auto": all)."""
+    from pi_runtime.speech.engines import ENGINES
+    from pi_runtime.speech.language import base_of, language_name
+
+    voices = [
+        voice
+        for name, kind in ENGINES.items()
+        if engine in ("auto", name)
+        for voice in kind.voices()
+    ]
+    fitting = [v for v in voices if f"{v.language}-".startswith(f"{language}-" if language else "")]
+    for voice in fitting:
+        yield f"{voice.engine:<11}{voice.language:<8}{voice.name}"
+    if fitting:
+        return
+    advice = "sudo apt install espeak-ng"
+    if base_of(language) in ("en", "ru"):
+        advice = "sudo apt install espeak-ng festival festvox-kallpc16k festvox-ru"
+    by = "" if engine == "auto" else f" of {engine}"
+    if not voices:
+        raise SpeechError(f"no voice{by} is installed", advice)
+    languages = sorted({base_of(voice.language) for voice in voices})
+    if len(languages) > 12:
+        languages = [*languages[:5], f"and {len(languages) - 5} more, see --list-voices"]
+    raise SpeechError(
+        f"no voice{by} here speaks {language_name(language)}",
+        f"take one of {', '.join(languages)}, or install one"
+        + ("" if ENGINES["espeak-ng"].available() else f": {advice}"),
+    )
 
 
 def _given(text: str) -> str:

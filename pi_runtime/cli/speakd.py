@@ -7,27 +7,26 @@ import asyncio
 import logging
 import os
 import re
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pi_runtime.cli.arguments import (
     DEFAULT_MODEL,
-    Parser,
     add_generation,
     add_model,
+    check_generation,
     model_path,
     sampling_options,
 )
+from pi_runtime.cli.parser import Parser, refuse
 from pi_runtime.cli.process import run
-from pi_runtime.cli.speech_arguments import add_sound, add_speech, speech_config
+from pi_runtime.cli.settings_file import VARIABLE, explained, options_in
+from pi_runtime.cli.speech_arguments import add_sound, add_speech, check_speech, speech_config
 from pi_runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from pi_runtime.service.settings import ServiceSettings
-
-SETTINGS_VARIABLE = "OPTIONS"
 
 # Source: sd-daemon(3), SD_WARNING and its like.
 _PRIORITY = {"ERROR": "<3>", "WARNING": "<4>", "INFO": "<6>", "DEBUG": "<7>"}
@@ -39,7 +38,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
     run(_serve, argv)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     parser = Parser(
         "rnn-speakd",
         "Speak a text, wait, and speak the next, until SIGTERM; take requests on a control socket "
@@ -64,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         "--settings",
         type=Path,
         metavar="FILE",
-        help=f'a file with a line {SETTINGS_VARIABLE}="…" of further options, read again at SIGHUP',
+        help=f'a file with a line {VARIABLE}="…" of further options, read again at SIGHUP',
     )
     service.add_argument(
         "--socket",
@@ -81,11 +80,13 @@ def _parser() -> argparse.ArgumentParser:
 def _interval(text: str) -> tuple[float, float]:
     match = re.fullmatch(r"(\d{1,6})([smh]?)(?:-(\d{1,6})([smh]?))?", text, re.ASCII)
     if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is not like 90s, 10m or 5m-20m")
+        raise UsageError(
+            f"--interval {text!r} is not like 90s, 10m or 5m-20m", "write one such as 10m"
+        )
     low = int(match[1]) * _SECONDS[match[2]]
     high = int(match[3]) * _SECONDS[match[4]] if match[3] else low
     if high < low:
-        raise argparse.ArgumentTypeError(f"{text!r} goes backwards")
+        raise UsageError(f"--interval {text} goes backwards", "give the shorter time first")
     return float(low), float(high)
 
 
@@ -95,14 +96,13 @@ def read_settings(argv: list[str]) -> ServiceSettings:
     The command line has the last word.
 
     Raises:
-        UsageError: an option is wrong, or the file cannot be read.
+        UsageError: an option is wrong, or the file cannot be read. If it is the file's, the message
+            names the file and what to do.
     """
     from pi_runtime.generation.params import SamplingParams
     from pi_runtime.service.settings import ServiceSettings
 
     args = _read_options(argv)
-    if args.raw or args.wav:
-        raise UsageError("a service plays to a sound device", "leave --wav and --raw out")
     return ServiceSettings(
         model=Path(model_path(args.model)),
         speech=speech_config(args),
@@ -119,27 +119,43 @@ def read_settings(argv: list[str]) -> ServiceSettings:
 
 
 def _read_options(argv: list[str]) -> argparse.Namespace:
+    """Return the options of the command line and of the file, which it overrides."""
     parser = _parser()
-    args = parser.parse_args(argv)
-    if args.settings:
-        args = parser.parse_args([*_options_in(args.settings), *argv])
+    args: argparse.Namespace = parser.parse_args(argv)
+    _check(args)
+    file = _read_file(parser, args.settings) if args.settings else None
+    both = [args] if file is None else [args, file]
+    engines = {each.engine for each in both if "engine" in each.given} or {"auto"}
+    check_speech(args, engines)
+    if file is None:
+        return args
+    with explained(args.settings):
+        check_speech(file, engines)
+    for name in args.given:
+        setattr(file, name, getattr(args, name))
+    file.given = {**file.given, **args.given}
+    return file
+
+
+def _read_file(parser: Parser, path: Path) -> argparse.Namespace:
+    with explained(path):
+        options = options_in(path)
+        for option in ("-h", "--help", "--version"):
+            if option in options:
+                raise UsageError(f"{option} has no use in a settings file", "leave it out")
+        args: argparse.Namespace = parser.parse_args(options)
+        refuse(args, ("settings", "socket"), "in a settings file")
+        _check(args)
     return args
 
 
-def _options_in(path: Path) -> list[str]:
-    """Return the options in a file of the form of /etc/default: the last `OPTIONS=` line's."""
-    found: list[str] = []
-    try:
-        for line in path.read_text("utf-8").splitlines():
-            name, equals, value = line.strip().partition("=")
-            if equals and name == SETTINGS_VARIABLE:
-                # Once for the quotes round the whole, once for those within.
-                found = shlex.split(" ".join(shlex.split(value)))
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read ({error})", "fix it") from None
-    return found
+def _check(args: argparse.Namespace) -> None:
+    """Refuse options that mean nothing to a service, or together."""
+    refuse(args, ("wav", "raw"), "for a service, which plays to a sound device")
+    refuse(args, ("n",), "for a service, which speaks one text after the other")
+    if args.on_demand:
+        refuse(args, ("interval",), "with --on-demand", "leave one of them out")
+    check_generation(args)
 
 
 def _serve(argv: list[str]) -> int:

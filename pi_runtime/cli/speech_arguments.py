@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pi_runtime import checks
-from pi_runtime.cli.arguments import checked, count, digits, number
+from pi_runtime.cli.arguments import count, number, target, whole
+from pi_runtime.cli.parser import refuse
+from pi_runtime.errors import UsageError
 from pi_runtime.speech import defaults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from pi_runtime.speech import Sink, SpeechConfig
+
+OTHER_SOUND = (
+    "aac", "aif", "aiff", "au", "flac", "m4a", "mka", "mp2", "mp3", "mp4", "oga", "ogg", "opus",
+    "pcm", "raw", "webm", "wma",
+)  # fmt: skip
+"""The suffixes of sound files that are no WAV."""
 
 
 def add_speech(parser: argparse.ArgumentParser) -> None:
@@ -30,39 +38,41 @@ def add_speech(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--language",
+        type=_language,
         default="auto",
         metavar="L",
-        help="en, ru, … (default: that of the text, else of the model's vocabulary)",
+        help="ru, russian, русский, … (default: that of the text, else of the model's vocabulary)",
     )
     group.add_argument("--voice", metavar="V", help="a voice's name, or a piper voice file")
     group.add_argument(
         "--command",
+        type=_command,
         metavar="C",
         default=(),
         help="the program of --engine command: text in, WAV or raw out",
     )
     group.add_argument(
         "--command-rate",
-        type=_sample_rate("command_rate"),
+        type=_sample_rate("--command-rate"),
         default=defaults.COMMAND_RATE,
         metavar="HZ",
         help="of its raw sound",
     )
     for name, what in (("rate", "speed"), ("pitch", "2 is an octave higher"), ("volume", "factor")):
-        kind = number(name, defaults.MIN_FACTOR, defaults.MAX_FACTOR)
+        kind = number(f"--{name}", defaults.MIN_FACTOR, defaults.MAX_FACTOR)
         group.add_argument(
             f"--{name}", type=kind, default=1.0, metavar="X", help=f"{what} (default 1)"
         )
     group.add_argument(
         "--max-sentence",
-        type=count("max_sentence"),
+        type=count("--max-sentence"),
         default=defaults.MAX_SENTENCE,
         metavar="N",
         help=f"cut a sentence after N characters (default {defaults.MAX_SENTENCE})",
     )
     group.add_argument(
         "--sentence-time",
-        type=_seconds("sentence_time"),
+        type=_seconds("--sentence-time"),
         default=defaults.SENTENCE_TIME,
         metavar="S",
         help="give a sentence up after S seconds of synthesis "
@@ -74,34 +84,34 @@ def add_sound(parser: argparse.ArgumentParser) -> None:
     """Add the options of where the sound goes."""
     sound = parser.add_argument_group("sound")
     where = sound.add_mutually_exclusive_group()
-    where.add_argument("--wav", type=Path, metavar="FILE", help="write a WAV file, play nothing")
+    where.add_argument("--wav", type=_wav, metavar="FILE", help="write a WAV file, play nothing")
     where.add_argument("--raw", action="store_true", help="raw s16le to stdout, text to stderr")
     where.add_argument(
         "--device", default="default", metavar="ALSA", help="the sound device to play to"
     )
     sound.add_argument(
         "--sample-rate",
-        type=_sample_rate("sample_rate"),
+        type=_sample_rate("--sample-rate"),
         metavar="HZ",
         help="convert to this (default: the engine's)",
     )
     sound.add_argument(
         "--pre-silence",
-        type=_seconds("pre_silence"),
+        type=_seconds("--pre-silence"),
         default=0.0,
         metavar="S",
         help="seconds of silence first: HDMI sinks swallow the first word",
     )
     sound.add_argument(
         "--sentence-silence",
-        type=_seconds("sentence_silence"),
+        type=_seconds("--sentence-silence"),
         default=defaults.SENTENCE_SILENCE,
         metavar="S",
         help=f"between (default {defaults.SENTENCE_SILENCE:g})",
     )
     sound.add_argument(
         "--wait",
-        type=_seconds("wait"),
+        type=_seconds("--wait"),
         default=5.0,
         metavar="S",
         help="how long to wait for a missing or busy sound device (default 5)",
@@ -134,14 +144,68 @@ def open_sink(args: argparse.Namespace) -> Sink:
     return Aplay(args.device, args.wait)
 
 
-def _seconds(name: str) -> Callable[[str], float]:
-    return number(name, 0.0, defaults.MAX_SECONDS)
+def check_speech(args: argparse.Namespace, engines: Collection[str]) -> None:
+    """Refuse speech options that mean nothing with the engine.
+
+    Raises:
+        UsageError: one was given. `engines` are those that are asked for: one, or one each by the
+            command line and a settings file.
+    """
+    if "command" not in engines:
+        add = "add --engine command, or leave it out"
+        refuse(args, ("command", "command_rate"), "without --engine command", add)
+    if set(engines) <= {"command", "none"}:
+        engine = min(engines)
+        refuse(args, ("voice",), f"with --engine {engine}, which has no voices")
+    if set(engines) == {"command"}:
+        todo = "put it into the command"
+        refuse(args, ("rate",), "with --engine command, which speaks at its own", todo)
 
 
-def _sample_rate(name: str) -> Callable[[str], int]:
-    return checked(
-        lambda value: checks.whole_number(
-            name, value, defaults.MIN_SAMPLE_RATE, defaults.MAX_SAMPLE_RATE
-        ),
-        digits,
-    )
+def check_sound(args: argparse.Namespace) -> None:
+    """Refuse options of a sound device where none is played to.
+
+    Raises:
+        UsageError: one was given.
+    """
+    if args.wav or args.raw:
+        refuse(args, ("wait",), f"with {args.given['wav' if args.wav else 'raw']}")
+
+
+def _seconds(option: str) -> Callable[[str], float]:
+    return number(option, 0.0, defaults.MAX_SECONDS)
+
+
+def _sample_rate(option: str) -> Callable[[str], int]:
+    return whole(option, defaults.MIN_SAMPLE_RATE, defaults.MAX_SAMPLE_RATE)
+
+
+def _wav(name: str) -> Path:
+    stem, dot, suffix = name.rpartition(".")
+    if dot and suffix.lower() in OTHER_SOUND:
+        raise UsageError(f"--wav {name} would be a WAV file", f"name it {stem}.wav")
+    return target("--wav", "take --raw for sound on stdout")(name)
+
+
+def _command(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        reason = str(error).lower()
+        raise UsageError(f"--command is {text!r}: {reason}", "close every quote") from None
+
+
+def _language(text: str) -> str:
+    return text.lower() if text.lower() == "auto" else read_language(text, "--language")
+
+
+def read_language(text: str, option: str = "--list-voices") -> str:
+    """Return the code of a language; it is an argparse type too.
+
+    Raises:
+        UsageError: it is none.
+    """
+    # Here, not above: a warm one-off names none.
+    from pi_runtime.speech.language import language_code
+
+    return language_code(text, option)

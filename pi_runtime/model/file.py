@@ -28,6 +28,8 @@ import io
 import json
 import mmap
 import os
+import re
+import shlex
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -51,6 +53,10 @@ from pi_runtime.model.vocabulary import Vocabulary
 FORMAT_VERSION = 1
 MEMBERS = ("manifest.json", "config.json", "vocab.json", "golden.json")
 MAX_MEMBER_BYTES = 64 << 20
+HDF5 = b"\x89HDF\r\n\x1a\n"
+"""How an HDF5 file begins."""
+TFLITE = b"TFL3"
+"""Bytes 4 to 7 of a TFLite file."""
 
 _DAMAGE = (
     ArithmeticError,
@@ -88,9 +94,10 @@ class ModelFile:
         except OSError as error:
             raise ModelFileError(
                 f"{self.name}: {(error.strerror or str(error)).lower()}",
-                "name a .tflite file that rnn-convert wrote",
+                _models_beside(self.path) or "name a .tflite file that rnn-convert wrote",
             ) from None
         with file, self._trusting_nothing():
+            _check_kind(self.path, file)
             size = os.fstat(file.fileno()).st_size
             if not 0 < size <= MAX_BYTES:
                 raise ValueError(f"it has {size} bytes")
@@ -168,6 +175,53 @@ class ModelFile:
         """
         with self._trusting_nothing():
             return Golden.from_json(self._golden, self.config.max_length, self.vocabulary.classes)
+
+
+def _models_beside(path: Path) -> str:
+    """Return advice that names the models in the folder of a missing one, the nearest first."""
+    try:
+        beside = {each.stem: str(each) for each in sorted(path.parent.glob("*.tflite"))}
+    except OSError:
+        return ""
+    from difflib import get_close_matches
+
+    if near := get_close_matches(path.stem, beside, 1):
+        return f"did you mean {beside[near[0]]}?"
+    return f"there is {', '.join(list(beside.values())[:5])}" if beside else ""
+
+
+def _check_kind(path: Path, file: IO[bytes]) -> None:
+    """Recognize what is taken for a model most often: what the model is made of.
+
+    Raises:
+        ModelFileError: it is that; the message says what to do with it.
+    """
+    start = file.read(64)
+    file.seek(0)
+    if start[4:8] == TFLITE:
+        return
+    suffix = path.suffix.lower()
+    if start.startswith(HDF5) or suffix in (".hdf5", ".h5"):
+        convert = f"run: rnn-convert {shlex.quote(str(path))}"
+        raise ModelFileError(f"{path} is a checkpoint, not a model", convert)
+    if suffix == ".keras":
+        raise ModelFileError(
+            f"{path} is a Keras file, not a model",
+            "give rnn-convert the _weights.hdf5 that textgenrnn saved",
+        )
+    if suffix == ".json" or re.match(rb'\s*\{\s*"', start):
+        weights = [each.name for each in sorted(path.parent.glob("*_weights.hdf5"))]
+        stem = path.name.partition("_")[0]
+        own = [name for name in weights if name.startswith(f"{stem}_")] or weights
+        what = str(path.with_name(own[0])) if own else "the _weights.hdf5 beside it"
+        raise ModelFileError(
+            f"{path} is a vocab or config, not a model",
+            f"run: rnn-convert {shlex.quote(what)}" if own else f"give {what} to rnn-convert",
+        )
+    if suffix in (".txt", ".csv"):
+        raise ModelFileError(
+            f"{path} is a text, not a model", "name a .tflite file; rnn-train makes one of a text"
+        )
 
 
 def read_network(flatbuffer: Any, arrays: Mapping[str, ArraySpec], config: Config) -> Network:

@@ -13,8 +13,13 @@ if TYPE_CHECKING:
     from socket import socket
     from typing import Any
 
-CONTROL = "/run/rnn-speak/control"
-"""Where the service listens; $RNN_SOCKET names another place."""
+FOLDER = "/run/rnn-speak"
+"""Where the services listen: `control` is the plain one's socket, NAME that of rnn-speak@NAME.
+$RNN_SOCKET names another place for the plain one's."""
+
+UNITS = "/etc/systemd/system"
+MODELS = "/var/lib/textgenrnn-pi"
+"""Where scripts/install-pi puts the services' units and models."""
 
 
 class ServiceError(Error):
@@ -25,43 +30,87 @@ class ServiceError(Error):
         self.exit_code = code
 
 
-def service_is_up() -> bool:
+def check_name(name: str) -> str:
+    """Check the name of a service beside the plain one; it is part of file names.
+
+    Raises:
+        UsageError: no service can have it.
+    """
+    inner = name.replace("-", "").replace("_", "").replace(".", "")
+    edges = name[:1] in ("-", ".") or name[-1:] == "."
+    if not (inner.isascii() and inner.isalnum()) or edges or len(name) > 80:
+        raise UsageError(
+            f"--service is {name[:90]!r}", "give a name of letters, digits, -, _ and inner dots"
+        )
+    if name == "control":
+        raise UsageError("--service control is no service's name", "leave it out: rnn-speak's own")
+    return name
+
+
+def unit_of(service: str | None) -> str:
+    """Return the name of a service's unit."""
+    return f"rnn-speak@{service}" if service else "rnn-speak"
+
+
+def service_is_chosen(service: str | None = None) -> bool:
+    """Return whether one service is meant, by name or by $RNN_SOCKET, and no other will do."""
+    return bool(service or os.environ.get("RNN_SOCKET"))
+
+
+def service_is_up(service: str | None = None) -> bool:
     """Return whether there is a control socket at all."""
-    return os.path.exists(_address())  # noqa: PTH110 - importing pathlib takes longer than this
+    return os.path.exists(_address(service))  # noqa: PTH110 - pathlib takes longer than this
 
 
-def service_is_open() -> bool:
+def service_is_open(service: str | None = None) -> bool:
     """Return whether there is a control socket, for this user."""
-    return os.access(_address(), os.W_OK)
+    return os.access(_address(service), os.W_OK)
+
+
+def check_is_there(service: str | None = None) -> None:
+    """Check that a control socket is there.
+
+    Raises:
+        ServiceError: it is not.
+    """
+    if not service_is_up(service):
+        raise _absent(service)
 
 
 def ask(
-    do: str, on_sentence: Callable[[str], None] = lambda sentence: None, **members: object
+    do: str,
+    on_sentence: Callable[[str], None] = lambda sentence: None,
+    service: str | None = None,
+    **members: object,
 ) -> dict[str, Any]:
     """Send a request; return its reply. Members that are None stay at the service's setting.
 
-    `on_sentence` is called with each sentence as it is spoken. Closing the connection, as Ctrl-C
-    does, stops what the service speaks for this request.
+    `on_sentence` is called with each sentence as it is spoken. `service` is a name, such as
+    "poems"; without one it is the plain service. Closing the connection, as Ctrl-C does, stops what
+    the service speaks for this request.
 
     Raises:
         BrokenPipeError: stdout has no reader any more.
-        ServiceError: the service could not do it.
-        UsageError: the service is not there, or not for this user.
+        ServiceError: the service is not there, or could not do it.
+        UsageError: the service is not for this user.
     """
     from socket import AF_UNIX, SOCK_STREAM, socket
 
     message = {"v": 1, "do": do, **{k: v for k, v in members.items() if v is not None}}
     with socket(AF_UNIX, SOCK_STREAM) as link:
         try:
-            link.connect(_address())
+            link.connect(_address(service))
             link.sendall(json.dumps(message).encode() + b"\n")
         except PermissionError:
             raise UsageError(
                 "the service is not for this user",
-                "sudo adduser $USER rnn-speak and log in again, or add --local",
+                "sudo adduser $USER rnn-speak and log in again"
+                + ("" if service else ", or add --local"),
             ) from None
-        except (ConnectionError, FileNotFoundError):
-            raise _went_away() from None
+        except BrokenPipeError:
+            raise _went_away(service) from None
+        except (ConnectionError, FileNotFoundError, NotADirectoryError):
+            raise _absent(service) from None
         for line in _lines(link):
             reply: dict[str, Any] = json.loads(line)
             if "sentence" in reply:
@@ -70,7 +119,7 @@ def ask(
                 return reply
             else:
                 raise ServiceError(reply["error"], reply.get("code", 1))
-    raise _went_away()
+    raise _went_away(service)
 
 
 def _lines(link: socket) -> Iterator[bytes]:
@@ -103,9 +152,32 @@ def _lines(link: socket) -> Iterator[bytes]:
                 watched.unregister(number)  # stdout was closed from the start
 
 
-def _went_away() -> ServiceError:
-    return ServiceError("the service went away – systemctl status rnn-speak, or add --local", 1)
+def _went_away(service: str | None) -> ServiceError:
+    other = "" if service else ", or add --local"
+    return ServiceError(f"the service went away – systemctl status {unit_of(service)}{other}", 1)
 
 
-def _address() -> str:
-    return os.environ.get("RNN_SOCKET", CONTROL)
+def _absent(service: str | None) -> ServiceError:
+    """Return an error that says why no service listens, and how to come by one."""
+    named = os.environ.get("RNN_SOCKET")
+    installed = os.path.exists(f"{UNITS}/rnn-speak{'@' if service else ''}.service")  # noqa: PTH110
+    if service:
+        installed = installed and os.path.exists(f"{MODELS}/{service}.tflite")  # noqa: PTH110
+    if named and not service:
+        message = f"no service listens at {named} – start it, or unset RNN_SOCKET, which names it"
+    elif installed:
+        what = f"the service {service}" if service else "the service"
+        message = f"{what} does not run – systemctl status {unit_of(service)}"
+    elif service:
+        message = (
+            f"no service {service} here – sudo scripts/install-pi --service {service} --model FILE"
+        )
+    else:
+        message = "no service runs here – install it: sudo scripts/install-pi --model FILE"
+    return ServiceError(message, 1)
+
+
+def _address(service: str | None) -> str:
+    if service:
+        return f"{FOLDER}/{service}"
+    return os.environ.get("RNN_SOCKET") or f"{FOLDER}/control"

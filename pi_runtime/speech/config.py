@@ -19,6 +19,7 @@ from pi_runtime.speech.defaults import (
     SENTENCE_SILENCE,
     SENTENCE_TIME,
 )
+from pi_runtime.speech.language import AUTO, language_code
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,9 @@ class SpeechConfig:
     engine: str = "auto"
     """A name of `pi_runtime.speech.engines.ENGINES`, or "auto": the best one that is installed and
     speaks the language."""
-    language: str = "auto"
-    """A language's code, such as "en" or "pt-br"; "auto": the language of the text."""
+    language: str = AUTO
+    """A language's code or name, such as "en", "pt-br" or "russian", kept as its code; "auto": the
+    language of the text."""
     voice: str | None = None
     """A voice's name, or a voice file; None: the engine's best for the language."""
     rate: float = 1.0
@@ -67,6 +69,8 @@ class SpeechConfig:
 
         for name in ("engine", "language"):
             keep(name, checks.text(name, getattr(self, name)))
+        is_auto = self.language.lower() == AUTO
+        keep("language", AUTO if is_auto else language_code(self.language))
         if self.voice is not None:
             keep("voice", checks.text("voice", self.voice))
         for name in ("rate", "pitch", "volume"):

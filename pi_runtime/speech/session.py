@@ -12,7 +12,7 @@ from pi_runtime.errors import SpeechError
 from pi_runtime.speech import pipeline
 from pi_runtime.speech.config import SpeechConfig
 from pi_runtime.speech.engines import VoiceCatalog, open_engines
-from pi_runtime.speech.language import language_of
+from pi_runtime.speech.language import AUTO, language_of
 from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.sentences import split_sentences
 from pi_runtime.speech.sinks import Sink
@@ -69,8 +69,13 @@ class SpeechSession:
         >>> SpeechSession().language("Привет!")
         'ru'
         """
-        code = self.config.language.lower().replace("_", "-").partition("-")[0]
-        return code if code != "auto" else language_of([sentence, *self._tokens])
+        return self._language(sentence) or "en"
+
+    def _language(self, sentence: str) -> str:
+        """Return the same; "" if nothing tells, and the voice that is given decides."""
+        if self.config.language != AUTO:
+            return self.config.language
+        return language_of([sentence, *self._tokens], "" if self.config.voice else "en")
 
     def open(self, sentence: str = "") -> str:
         """Open the engine that speaks a sentence, if it is not open; return the engine's name.
@@ -79,10 +84,11 @@ class SpeechSession:
         'none'
 
         Raises:
-            SpeechError: no engine or no voice can be had; the message says what to install.
+            SpeechError: no engine or no voice can be had; the message says what to install. Or the
+                voice that is given speaks another language.
             UsageError: no engine has the name that the config gives.
         """
-        return self._speaker(self.language(sentence)).engine.name
+        return self._speaker(self._language(sentence)).engine.name
 
     def _speaker(self, language: str) -> Speaker:
         if language not in self._speakers:
@@ -125,7 +131,7 @@ class SpeechSession:
             [text] if isinstance(text, str) else text, self.config.max_sentence
         )
         first = next(sentences, "")
-        language = self.language(first)
+        language = self._language(first)
         speaker = self._speaker(language)
         try:
             with sink:
@@ -142,7 +148,9 @@ class SpeechSession:
             self._speakers.pop(language).close()
             self._catalog = VoiceCatalog()
             raise
-        return Spoken(count, speaker.engine.name, language, self._cancelled.is_set())
+        engine = speaker.engine
+        spoken = engine.language if self.config.voice and engine.language else language
+        return Spoken(count, engine.name, spoken, self._cancelled.is_set())
 
     def synthesize(self, sentence: str) -> Pcm | None:
         """Return a sentence as sound; None if nothing in it can be pronounced.
@@ -153,7 +161,7 @@ class SpeechSession:
         Raises:
             SpeechError: there is no engine, or it failed.
         """
-        return self._speaker(self.language(sentence)).synthesize(sentence)
+        return self._speaker(self._language(sentence)).synthesize(sentence)
 
     def cancel(self) -> None:
         """End the text that is being spoken, in the middle of a sentence too."""

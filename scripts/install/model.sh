@@ -42,8 +42,10 @@ prove() {
         return
     fi
     # A stranger's file has a say in this text.
-    said=$(printf '%s\n' "$said" | tr -d '\001-\010\013-\037\177' | sed -n 's/^WRONG model *//p' | sed "s|$1: *||" | head -c 300)
-    refusal=${said:-it ends the interpreter}
+    said=$(printf '%s\n' "$said" | tr -d '\001-\010\013-\037\177')
+    refusal=$(printf '%s\n' "$said" | sed -n "s|^WRONG model *||; t found; b; :found; s|$1: *||; p" | cut -c1-300)
+    [ "$refusal" ] || refusal=$(printf '%s\n' "$said" | tail -n 1 | cut -c1-300)
+    refusal=${refusal:-it ends the process}
     return 1
 }
 

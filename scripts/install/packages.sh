@@ -56,6 +56,7 @@ install_program() {
     fi
     step "installing the package into $home"
     say "this takes minutes on a small Pi"
+    tick
     work=$(mktemp -d)
     at_exit+=("rm -rf '$work'")
     if ! "$home/bin/python" -c 'import pip' 2>/dev/null; then

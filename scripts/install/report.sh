@@ -3,10 +3,16 @@
 step="starting" log='' code=1
 at_exit=() # commands that tidy up, whatever happens
 
-say() { printf '== %s\n' "$*"; }
+ticker=''
+
+say() {
+    hush
+    printf '== %s\n' "$*"
+}
 
 die() {
     trap - ERR
+    hush
     printf 'error: %s\n' "$*" >&2
     exit "$code"
 }
@@ -30,6 +36,26 @@ step() {
     step=$*
     say "$step"
     echo "== $step" >>"$log"
+    tick
+}
+
+# tick: on a terminal, show that it goes on, until the next line.
+tick() {
+    [ -t 1 ] || return 0
+    (
+        trap - ERR EXIT INT TERM HUP
+        SECONDS=0
+        while sleep 1; do printf '\r   %d s ' "$SECONDS"; done
+    ) &
+    ticker=$!
+}
+
+hush() {
+    [ "$ticker" ] || return 0
+    kill "$ticker" 2>/dev/null || true
+    wait "$ticker" 2>/dev/null || true
+    ticker=''
+    printf '\r         \r'
 }
 
 # quietly COMMAND…: run it, with all it says in the log.
@@ -38,6 +64,7 @@ quietly() { "$@" >>"$log" 2>&1; }
 tidy() {
     local command
     trap - ERR
+    hush
     for command in "${at_exit[@]}"; do eval "$command"; done
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -9,12 +10,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pi_runtime import TextGenerator
+from pi_runtime.cli.generate import Between
 from pi_runtime.generation.interactive import InteractiveText
 from tests.helpers.checkpoints import packed_model, small_network, small_vocab
 from tests.helpers.commands import program, run_command
@@ -52,14 +55,78 @@ def test_the_seed_it_names_repeats_the_text(model: Path) -> None:
     assert generate(model, "--temperature", 1, "--seed", seed).stdout == first.stdout
 
 
+def joined(texts: list[str]) -> str:
+    """Return texts as they are written: an empty line beside each that has line breaks."""
+    found = ""
+    for before, text in zip(["", *texts], texts, strict=False):
+        found += "\n" if found and ("\n" in before or "\n" in text) else ""
+        found += f"{text}\n"
+    return found
+
+
 def test_many_texts_and_a_file(model: Path, texts: TextGenerator, tmp_path: Path) -> None:
-    expected = "".join(f"{text}\n" for text in texts.generate(9, temperature=0.9, seed=1))
+    several = texts.generate(9, temperature=0.9, seed=1)
+    assert any("\n" in text for text in several)
+    expected = joined(several)
     options = ("-n", 9, "--seed", 1, "--temperature", "0.9")
     assert generate(model, *options).stdout == expected
     path = tmp_path / "out.txt"
     done = generate(model, *options, "-o", path)
     assert done.stdout == ""
     assert path.read_text("utf-8") == expected
+
+
+LINES = [["a"], ["a", "b"], ["a\nb", "c"], ["a", "b\nc"], ["a", "b", "c\n", "d", "e"]]
+
+
+@pytest.mark.parametrize("texts", LINES)
+def test_texts_of_several_lines_stand_apart(texts: list[str]) -> None:
+    args = argparse.Namespace(null=False, separator=None)
+    between = Between(args)
+    last = len(texts) - 1
+    written = "".join(between.around(text, last=at == last) for at, text in enumerate(texts))
+    expected = texts[0]
+    for before, text in pairwise(texts):
+        expected += ("\n\n" if "\n" in before + text else "\n") + text
+    assert written == expected + "\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "between", "behind"),
+    [
+        (("--separator", r"\n--\n"), "\n--\n", "\n"),
+        (("--separator", r"\t"), "\t", "\n"),
+        (("--separator", r"a\\n"), r"a\n", "\n"),
+        (("--separator", ""), "", "\n"),
+        (("-0",), "\0", "\0"),
+        (("--null",), "\0", "\0"),
+    ],
+)
+def test_what_stands_between_texts_may_be_chosen(
+    model: Path, texts: TextGenerator, tmp_path: Path, option: tuple[str], between: str, behind: str
+) -> None:
+    several = texts.generate(5, temperature=0.9, seed=1)
+    argv = ("-n", 5, "--seed", 1, "--temperature", "0.9", *option)
+    assert generate(model, *argv).stdout == between.join(several) + behind
+    path = tmp_path / "out.txt"
+    generate(model, *argv, "-o", path)
+    assert path.read_text("utf-8") == between.join(several) + behind
+    one = generate(model, "--seed", 1, "--temperature", "0.9", *option)
+    assert one.stdout == several[0] + behind
+
+
+def test_quiet_says_nothing_but_errors(model: Path) -> None:
+    done = run_command("rnn-generate", model, "-q", "--prefix", "Q", "--seed", 1)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+    done = run_command("rnn-generate", model.with_name("none.tflite"), "-q")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+
+
+def test_a_pipe_may_be_written_to(model: Path, texts: TextGenerator) -> None:
+    done = generate(model, "--seed", 1, "-n", 2, "-o", "/dev/stdout")
+    assert done.stdout == joined(texts.generate(2, seed=1))
 
 
 def test_json_is_an_object_a_line(model: Path, texts: TextGenerator) -> None:
@@ -86,8 +153,8 @@ def test_json_is_an_object_a_line(model: Path, texts: TextGenerator) -> None:
 def test_samples(model: Path, texts: TextGenerator) -> None:
     done = generate(model, "--samples", "-n", 2, "--seed", 3, "--max-gen-length", 9)
     for temperature in (0.2, 0.5, 1.0):
-        block = "\n".join(texts.generate(2, temperature=temperature, max_gen_length=9, seed=3))
-        assert f"# temperature {temperature}\n{block}\n" in done.stdout
+        block = joined(texts.generate(2, temperature=temperature, max_gen_length=9, seed=3))
+        assert f"# temperature {temperature}\n{block}" in done.stdout
 
 
 def test_an_unknown_prefix_is_said(model: Path) -> None:
@@ -126,8 +193,8 @@ def test_a_wrong_call_is_one_line_and_exit_code_2(model: Path, argv: tuple[str, 
     done = run_command("rnn-generate", model, *argv)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: ")
-    assert "rnn-generate --help" in line
+    assert line.startswith(f"error: {argv[0].removeprefix('--temperature')}")
+    assert " – " in line
 
 
 def test_models_that_are_not(tmp_path: Path) -> None:
@@ -290,4 +357,4 @@ def test_interactive_writes_what_is_chosen_and_takes_back(model: Path) -> None:
         assert "x: take one back" in done.stderr
     done = generate(model, "--interactive", "-n", 2)
     assert done.returncode == 2
-    assert "no use for -n " in done.stderr
+    assert done.stderr == "error: -n has no use with --interactive – leave it out\n"

@@ -186,12 +186,19 @@ def _connect(root: Path) -> None:
 
 
 @contextmanager
-def booted(system: Path, folder: Path) -> Iterator[Container]:
-    """Boot a copy of a Debian, with somewhere for sound to go; skip where none can be booted."""
+def booted(system: Path, folder: Path, listen: str = "") -> Iterator[Container]:
+    """Boot a copy of a Debian, with somewhere for sound to go; skip where none can be booted.
+
+    Its sshd listens on the loopback address `listen`, if that is given.
+    """
     root = folder / "root"
     subprocess.run(["cp", "-a", "--reflink=auto", system, root], check=True)
     (root / "etc/hostname").write_text("raspberrypi\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 raspberrypi\n")
+    if listen:
+        (root / "etc/ssh/sshd_config.d/test.conf").write_text(f"ListenAddress {listen}\n")
+    else:  # or it would listen on the host's own port
+        (root / "etc/systemd/system/multi-user.target.wants/ssh.service").unlink()
     (root / "etc/asound.conf").write_text(SINK)
     sound = root / "var/sound"
     sound.mkdir()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +12,7 @@ from tests.helpers.checkpoints import small_network
 from tests.helpers.commands import needs_tensorflow
 from tests.helpers.container import Container, booted, clone, debian, needs_containers
 from tests.helpers.conversion import Converter
+from tests.helpers.service import write_program
 
 pytestmark = [needs_containers, needs_tensorflow, pytest.mark.timeout(1200)]
 
@@ -138,6 +139,16 @@ def test_help_is_shown_to_anybody(container: Container) -> None:
     for option in ("--model", "--service", "--engine", "--wheelhouse", "--uninstall", "--purge"):
         assert f"\n{option}" in done.stdout
     assert "#" not in done.stdout
+
+
+def test_on_a_terminal_it_shows_that_it_goes_on(container: Container) -> None:
+    """And that does not stand in the way of the line that names the step."""
+    write_program(container.root / "root/slow/apt-get", "#!/bin/sh\nsleep 3\nexit 9\n")
+    done = container.run(f"PATH=/root/slow:$PATH script -qec '{INSTALL}' /dev/null")
+    *before, last = done.stdout.splitlines()  # a carriage return ends one here, too
+    assert "   1 s " in before
+    assert re.fullmatch(rf"error: {PACKAGES}.*: it failed without a word \(all of it: .+\)", last)
+    assert_nothing_is_left(container)
 
 
 @pytest.mark.parametrize(("before", "around", "after", "step", "why"), WITHOUT_PACKAGES)

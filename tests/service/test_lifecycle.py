@@ -172,7 +172,7 @@ def test_only_root_and_the_service_itself_may_reload(model: Path, tmp_path: Path
     ask = (
         "import socket; link = socket.socket(socket.AF_UNIX); link.settimeout(60);"
         f"link.connect({str(tmp_path / 'control')!r});"
-        "link.sendall(b'{\"v\": 1, \"do\": \"reload\"}\\n'); print(link.recv(1000).decode())"
+        'link.sendall(b\'{"v": 1, "do": "reload"}\\n\'); print(link.recv(1000).decode())'
     )
     with running(tmp_path, model, *QUIET) as service:
         for folder in (tmp_path, *tmp_path.parents):

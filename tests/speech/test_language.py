@@ -1,15 +1,89 @@
-"""The language of a text, by its script."""
+"""Languages: of a text, by its script; and their codes, by all their names."""
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
-from pi_runtime.speech.language import language_of
+from pi_runtime.errors import UsageError
+from pi_runtime.speech import SpeechConfig, SpeechSession
+from pi_runtime.speech.language import (
+    _LANGUAGES,
+    language_name,
+    language_of,
+    share_a_script,
+)
+from tests.helpers.speech import need_engine
+
+TABLE = [entry.split() for table in _LANGUAGES.values() for entry in table.split(";")]
 
 
 @pytest.mark.parametrize(
     ("text", "language"),
-    [("Hello", "en"), ("Привет abc", "ru"), ("γειά σου", "el"), ("你好", "cmn"), ("123", "xx")],
-)
+    [("Hello", "en"), ("Привет abc", "ru"), ("γειά σου", "el"), ("你好", "cmn"), ("123", "xx"),
+     ("สวัสดีครับ", "th")],
+)  # fmt: skip
 def test_language(text: str, language: str) -> None:
     assert language_of([text], default="xx") == language
+
+
+@pytest.mark.parametrize("names", TABLE, ids=lambda names: names[0])
+def test_every_name_of_a_language_stands_for_its_code(names: list[str]) -> None:
+    code = names[0]
+    for name in names:
+        for spelt in (name, name.upper(), name.title(), f" {name} "):
+            assert SpeechConfig(language=spelt).language == code
+    assert language_name(code) == names[1].title()
+
+
+def test_no_name_stands_for_two_languages() -> None:
+    names = [name for entry in TABLE for name in dict.fromkeys(entry)]
+    assert len(names) == len(set(names))
+    assert len(TABLE) > 50
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [("auto", "auto"), ("AUTO", "auto"), ("pt_BR", "pt-br"), ("en-GB", "en-gb"), ("xx", "xx"),
+     ("zh-CN", "cmn"), ("zh", "cmn"), ("no", "nb"), ("ru_RU.UTF-8", "ru-ru"), ("jbo", "jbo"),
+     ("en-gb-x-rp", "en-gb-x-rp"), ("Ancient Greek", "grc")],
+)  # fmt: skip
+def test_codes_and_regions(given: str, code: str) -> None:
+    assert SpeechConfig(language=given).language == code
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [("rusian", "language is 'rusian', did you mean russian? – give a language such as en, "),
+     ("англиский", "language is 'англиский', did you mean английский? – give a language"),
+     ("klingonese", "language is 'klingonese' – give a language such as en, ru, "),
+     ("", "language is '' – give a language"), ("r", "language is 'r' – give a language")],
+)  # fmt: skip
+def test_what_is_nobodys_language(given: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        SpeechConfig(language=given)
+    assert str(caught.value).startswith(says)
+
+
+def test_scripts() -> None:
+    assert share_a_script("uk", "ru-lv")
+    assert share_a_script("sr", "ru")
+    assert share_a_script("sr", "hr")
+    assert share_a_script("ja", "cmn"), "both have characters of CJK"
+    assert share_a_script("jbo", "ru"), "nothing is known of it here"
+    assert not share_a_script("en-gb", "ru")
+    assert not share_a_script("ka", "hy")
+
+
+def test_espeak_ng_speaks_them_by_these_codes() -> None:
+    need_engine("espeak-ng", "en")
+    listed = subprocess.run(["espeak-ng", "--voices"], capture_output=True, text=True, check=True)
+    codes = {line.split()[1].partition("-")[0] for line in listed.stdout.splitlines()[1:]}
+    assert len({names[0] for names in TABLE} - codes) <= 3
+
+
+def test_a_region_without_a_voice_is_spoken_by_the_languages_own() -> None:
+    need_engine("espeak-ng", "ru")
+    with SpeechSession(SpeechConfig(engine="espeak-ng", language="ru-ru")) as session:
+        assert session.open() == "espeak-ng"

@@ -70,7 +70,7 @@ def test_the_language_is_the_texts_else_the_vocabularys_unless_it_is_given() -> 
     assert session.language("Hello") == "en"
     assert session.language("123") == session.language() == "ru"
     assert SpeechSession().language("123") == "en"
-    assert SpeechSession(SpeechConfig(language="pt_BR")).language("Привет") == "pt"
+    assert SpeechSession(SpeechConfig(language="pt_BR")).language("Привет") == "pt-br"
 
 
 class Counting(Humming):

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from pi_runtime.errors import SpeechError, UsageError
 from pi_runtime.speech.config import SpeechConfig
-from pi_runtime.speech.engines.base import Engine, Voice, VoiceCatalog
+from pi_runtime.speech.engines.base import Engine, Voice, VoiceCatalog, VoiceError
 from pi_runtime.speech.engines.command import Command
 from pi_runtime.speech.engines.espeak_ng import EspeakNg
 from pi_runtime.speech.engines.festival import Festival
 from pi_runtime.speech.engines.piper import Piper
 from pi_runtime.speech.engines.pyttsx3 import Pyttsx3
 from pi_runtime.speech.engines.silent import Silent
+from pi_runtime.speech.language import AUTO, base_of, language_name, share_a_script
 
 __all__ = ["ENGINES", "Engine", "Voice", "VoiceCatalog", "open_engines"]
 
@@ -35,17 +36,22 @@ def open_engines(
 
     Raises:
         UsageError: no engine has that name.
+        VoiceError: the voice that the config names speaks another language.
         SpeechError: there is none. The message is the best-known engine's: festival's if it has a
             voice for the language, else espeak-ng's.
     """
     catalog = catalog or VoiceCatalog()
-    config = replace(config, language=language)
+    asked = config.language
+    if language:
+        config = replace(config, language=language)
     if config.engine != "auto":
         if config.engine not in ENGINES:
             raise UsageError(
                 f"engine is {config.engine!r}", f"take {', '.join(['auto', *ENGINES])}"
             )
-        yield ENGINES[config.engine](config, catalog)
+        engine = ENGINES[config.engine](config, catalog)
+        _check_voice(engine, config, asked)
+        yield engine
         return
     errors: dict[str, SpeechError] = {}
     found = False
@@ -55,7 +61,33 @@ def open_engines(
         except SpeechError as error:
             errors[kind] = error
         else:
+            _check_voice(engine, config, asked)
             found = True
             yield engine
     if not found:
-        raise errors["festival" if language in ("en", "ru") else "espeak-ng"]
+        raise errors["festival" if base_of(language) in ("en", "ru") else "espeak-ng"]
+
+
+def _check_voice(engine: Engine, config: SpeechConfig, asked: str) -> None:
+    """Check that the voice that is given speaks the language: `asked`, or that of the text.
+
+    A text's letters tell its script for certain, but not its language.
+    """
+    voice, language = config.voice, config.language
+    if not voice or not engine.language or language == AUTO:
+        return
+    speaks = language_name(engine.language)
+    if asked == AUTO and not share_a_script(engine.language, language):
+        engine.close()
+        base = base_of(language)
+        raise VoiceError(
+            f"the voice {voice} speaks {speaks}, the text is {language_name(language)}",
+            f"leave --voice out, or take one of rnn-speak --list-voices {base}, "
+            f"or add --language {base_of(engine.language)} to have it read all the same",
+        )
+    if asked != AUTO and base_of(engine.language) != base_of(language):
+        engine.close()
+        raise VoiceError(
+            f"the voice {voice} speaks {speaks}, and not {language_name(language)}, as asked",
+            f"leave --voice out, or take one of rnn-speak --list-voices {base_of(language)}",
+        )

@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from pi_runtime.errors import SpeechError
 from pi_runtime.speech.config import SpeechConfig
+from pi_runtime.speech.language import base_of
 from pi_runtime.speech.normalise import Alphabet
 from pi_runtime.speech.pcm import Pcm
+
+
+class VoiceError(SpeechError):
+    """The voice that was asked for does not speak the language."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -21,7 +29,7 @@ class Voice:
 
     def speaks(self, wanted: str) -> bool:
         """Return whether it is the voice of that name, or speaks that language."""
-        return wanted.lower() in (self.name.lower(), self.language, self.language.split("-")[0])
+        return wanted.lower() in (self.name.lower(), self.language, base_of(self.language))
 
 
 class VoiceCatalog:
@@ -36,9 +44,16 @@ class VoiceCatalog:
             self._voices[kind.name] = kind.voices()
         return self._voices[kind.name]
 
-    def names(self, kind: type[Engine], wanted: str) -> list[str]:
-        """Return the names of an engine's voices of that name or language."""
-        return [voice.name for voice in self.voices(kind) if voice.speaks(wanted)]
+    def find(self, kind: type[Engine], config: SpeechConfig) -> list[Voice]:
+        """Return the engine's voices of the name that is given, else of the language.
+
+        Where none is of its region, such as "pt-br", they are of the language at large.
+        """
+        wanted = [config.voice] if config.voice else [config.language, base_of(config.language)]
+        for each in wanted:
+            if found := [voice for voice in self.voices(kind) if voice.speaks(each)]:
+                return found
+        return []
 
 
 class Engine(Protocol):
@@ -47,6 +62,8 @@ class Engine(Protocol):
     name: str
     alphabet: Alphabet
     """What may be given to `synthesize`; see `normalise`."""
+    language: str
+    """The code of its voice's language; "" if it is any, or not known."""
 
     def __init__(self, config: SpeechConfig, catalog: VoiceCatalog) -> None:
         """Find the program and its voice; `config.language` is a language's code.

@@ -21,6 +21,7 @@ class Command:
 
     name = "command"
     alphabet = ANY
+    language = ""
 
     def __init__(self, config: SpeechConfig, catalog: VoiceCatalog) -> None:
         """See `Engine`."""

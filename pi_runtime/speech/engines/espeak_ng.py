@@ -7,6 +7,7 @@ import shutil
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.config import SpeechConfig
 from pi_runtime.speech.engines.base import Voice, VoiceCatalog
+from pi_runtime.speech.language import base_of
 from pi_runtime.speech.normalise import ANY
 from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.processes import OneShotProcess, query
@@ -26,10 +27,14 @@ class EspeakNg:
         if not program:
             raise SpeechError("espeak-ng is not installed", "sudo apt install espeak-ng")
         voice = config.voice or config.language
-        if not catalog.names(type(self), voice):
+        found = catalog.find(type(self), config)
+        if not found:
             raise SpeechError(
                 f"espeak-ng has no voice {voice!r}", "list them with rnn-speak --list-voices"
             )
+        if not found[0].speaks(voice):  # it is of no such region
+            voice = base_of(voice)
+        self.language = voice.lower()  # which is what its voices are called
         speed = str(round(WORDS_PER_MINUTE * config.engine_rate))
         # To a file: on a pipe it cannot go back and write the length into the WAV's header.
         self._argv = (program, "-v", voice, "-s", speed, "--stdin", "-w", "sound.wav")

@@ -16,6 +16,7 @@ import shutil
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.config import SpeechConfig
 from pi_runtime.speech.engines.base import Voice, VoiceCatalog
+from pi_runtime.speech.language import base_of
 from pi_runtime.speech.normalise import ENGLISH, RUSSIAN
 from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.processes import OneShotProcess, query
@@ -55,7 +56,7 @@ class Festival:
         fitting = [
             voice
             for voice, (language, _) in _VOICES.items()
-            if (voice == config.voice if config.voice else language == config.language)
+            if (voice == config.voice if config.voice else language == base_of(config.language))
         ]
         if not fitting:
             raise SpeechError(
@@ -70,7 +71,8 @@ class Festival:
         present = next((voice for voice in fitting if voice in installed), None)
         if present is None:
             raise SpeechError(f"festival's voice {fitting[0]} is not installed", advice)
-        self.alphabet = _ALPHABETS[_VOICES[present][0]]
+        self.language = _VOICES[present][0]
+        self.alphabet = _ALPHABETS[self.language]
         program_text = _SPEAK.format(voice=present, stretch=1 / config.engine_rate)
         self._argv = (program, "--heap", HEAP_CELLS, "-b", program_text)
         self._process = OneShotProcess(config.sentence_time)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from pi_runtime.errors import SpeechError
+from pi_runtime.errors import SpeechError, UsageError
 from pi_runtime.speech.config import SpeechConfig
 from pi_runtime.speech.engines.base import Voice, VoiceCatalog
+from pi_runtime.speech.language import language_code
 from pi_runtime.speech.normalise import ANY
 from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.processes import PersistentProcess
+
+MAX_CONFIG_BYTES = 1 << 20
 
 _ADVICE = 'pip install "textgenrnn-pi[piper]", and name a voice file with --voice'
 # Replies to each line on stdin as `PersistentProcess` expects.
@@ -28,6 +33,19 @@ for line in sys.stdin.buffer:
 """
 
 
+def _language_of_file(model: Path) -> str:
+    """Return the language of a voice file, by its config or its name; "" if neither tells."""
+    try:
+        with Path(f"{model}.json").open("rb") as file:
+            code = json.loads(file.read(MAX_CONFIG_BYTES))["language"]["code"]
+        return language_code(code)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, UsageError):
+        pass
+    # Piper's names begin with the locale: en_US-joe-medium.onnx
+    locale = re.match(r"([a-z]{2,3}_[A-Z]{2})-", model.name)
+    return language_code(locale[1]) if locale else ""
+
+
 class Piper:
     """One process for all sentences, so that the voice is loaded once."""
 
@@ -40,12 +58,13 @@ class Piper:
             raise SpeechError("piper is not installed", _ADVICE)
         if config.voice and Path(config.voice).is_file():
             model = str(Path(config.voice).resolve())
+            self.language = _language_of_file(Path(model))
         else:
             wanted = config.voice or config.language
-            found = catalog.names(type(self), wanted)
+            found = catalog.find(type(self), config)
             if not found:
                 raise SpeechError(f"piper has no voice {wanted!r} here", _ADVICE)
-            model = found[0]
+            model, self.language = found[0].name, found[0].language
         argv = (sys.executable, "-c", _SPEAK, model, f"{1 / config.engine_rate:.3f}")
         self._process = PersistentProcess(self.name, argv, config.sentence_time)
 
@@ -64,8 +83,7 @@ class Piper:
             spec = importlib.util.find_spec(package)
             for folder in (spec.submodule_search_locations or []) if spec else []:
                 for model in sorted(Path(folder).rglob("*.onnx")):
-                    # Piper's names begin with the locale: en_US-joe-medium.onnx
-                    voices.append(Voice(cls.name, str(model), model.name[:2].lower()))
+                    voices.append(Voice(cls.name, str(model), _language_of_file(model)))
         return voices
 
     def synthesize(self, text: str) -> Pcm:

@@ -45,10 +45,12 @@ class Pyttsx3:
         if not self.available():
             raise SpeechError("pyttsx3 is not installed", _ADVICE)
         wanted = config.voice or config.language
-        found = catalog.names(type(self), wanted)
+        found = catalog.find(type(self), config)
         if not found:
             raise SpeechError(f"pyttsx3 finds no voice {wanted!r} here", _ADVICE)
-        self._options = {"rate": round(WORDS_PER_MINUTE * config.engine_rate), "voice": found[0]}
+        self.language = found[0].language
+        rate = round(WORDS_PER_MINUTE * config.engine_rate)
+        self._options = {"rate": rate, "voice": found[0].name}
         self._process = OneShotProcess(config.sentence_time)
 
     @classmethod

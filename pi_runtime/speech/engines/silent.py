@@ -15,6 +15,7 @@ class Silent:
 
     name = "none"
     alphabet = ANY
+    language = ""
 
     def __init__(self, config: SpeechConfig, catalog: VoiceCatalog) -> None:
         self._seconds = SECONDS_PER_CHARACTER / config.engine_rate

@@ -1,4 +1,4 @@
-"""Every command the README shows does what it says, on a small model."""
+"""Every command that docs/ shows does what it says, on a small model. READMEs: tests/pages."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ from tests.helpers.checkpoints import (
     write_weights,
 )
 from tests.helpers.commands import ROOT, needs_tensorflow, run_command
+from tests.helpers.pages import blocks
 
-README = (ROOT / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.S)
-LINES = [line.partition("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
-COMMANDS = list(dict.fromkeys(line for line in LINES if line.startswith("rnn-")))
+DOCS = sorted(ROOT.glob("docs/*.md"))
+PAGES = [ROOT / "README.md", ROOT / "README.ru.md", ROOT / "CONTRIBUTING.md", *DOCS]
+TEXT = "\n".join(page.read_text("utf-8") for page in PAGES)
+BLOCKS = [block for page in DOCS for block in blocks(page) if not block.not_run]
+COMMANDS = list(
+    dict.fromkeys(line for block in BLOCKS if block.language == "sh" for line in block.lines)
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +51,7 @@ def test_every_command_in_order(folder: Path) -> None:
     assert len(COMMANDS) >= 10
     for line in COMMANDS:
         name, *argv = shlex.split(line)
+        assert name.startswith("rnn-"), f"mark what is not run here: {line}"
         if name == "rnn-train":
             pytest.importorskip("tqdm")
         if name == "rnn-speak":
@@ -65,7 +70,11 @@ def test_every_command_in_order(folder: Path) -> None:
 def test_the_python_examples(folder: Path) -> None:
     if not (folder / "colab.tflite").exists():
         assert run_command("rnn-convert", "colab_weights.hdf5", cwd=folder).returncode == 0
-    examples = re.findall(r"```python\n(.*?)```", README, re.S)
+    examples = [
+        code
+        for page in DOCS
+        for code in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.S)
+    ]
     printed = []
     for code in examples:
         done = subprocess.run(
@@ -79,14 +88,25 @@ def test_the_python_examples(folder: Path) -> None:
 
 def test_every_path_it_names_is_there() -> None:
     rooms = "scripts|tests|pi_runtime|convert|train|models|docs|systemd"
-    names = re.findall(rf"(?<![\w/.])(?:{rooms})/[\w./-]*\w", README)
+    names = re.findall(rf"(?<![\w/.])(?:{rooms})/[\w./-]*\w", TEXT)
     assert "scripts/install-pi" in names
     for name in names:
         assert (ROOT / name).exists(), name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_a_readme_is_short() -> None:
+    for page in PAGES[:2]:
+        assert len(page.read_text("utf-8").splitlines()) <= 150
+
+
 def test_every_module_it_runs_is_there() -> None:
-    names = re.findall(r"python -m (tests[\w.]+)", README)
+    names = re.findall(r"python -m (tests[\w.]+)", TEXT)
     assert "tests.manual.soak" in names
     for name in names:
         assert find_spec(name), name
