@@ -132,10 +132,8 @@ def schedule(text: str) -> tuple[float, ...]:
     try:
         return checks.temperature([real(part) for part in parts])
     except (UsageError, ValueError):
-        raise UsageError(
-            f"--temperature is {text[:60]!r}",
-            "give a number from 0 up, or several, such as 1.0,0.5",
-        ) from None
+        # As it was typed, and not as it was parsed.
+        return checked("--temperature", checks.temperature, str)(text)  # type: ignore[no-any-return]
 
 
 def target(option: str, instead_of_stdout: str) -> Callable[[str], Path]:

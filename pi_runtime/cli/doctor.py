@@ -13,13 +13,16 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pi_runtime.cli.arguments import DEFAULT_MODEL, Parser, add_model, model_path
 from pi_runtime.cli.output import emit
 from pi_runtime.cli.process import run
 from pi_runtime.errors import UsageError
 from pi_runtime.service.client import MODELS, UNITS, ask, check_name, service_is_up, unit_of
+
+if TYPE_CHECKING:
+    from pi_runtime.speech import SpeechConfig
 
 SECONDS = 120.0
 """How long a probe may take."""
@@ -169,9 +172,25 @@ def _model_runs(patient: Patient) -> Finding:
     )
 
 
-def _engines(_: Patient) -> Finding:
+def _speech(patient: Patient) -> SpeechConfig:
+    """Return how the service speaks, or how rnn-speak does where none is set up."""
+    from pi_runtime.cli.speakd import read_settings
+    from pi_runtime.speech import SpeechConfig
+
+    if not patient.settings.exists():
+        return SpeechConfig()
+    try:
+        return read_settings(["--settings", str(patient.settings), patient.model]).speech
+    except UsageError:
+        return SpeechConfig()  # the probe of the settings says what is wrong with them
+
+
+def _engines(patient: Patient) -> Finding:
     from pi_runtime.speech.engines import ENGINES
 
+    engine = _speech(patient).engine
+    if engine in _NO_VOICE:
+        return Finding(f"{engine}, as {patient.settings} says")
     found = [name for name, kind in ENGINES.items() if kind.available() and name not in _NO_VOICE]
     if not found:
         fix = "sudo apt install festival festvox-kallpc16k festvox-ru"
@@ -188,7 +207,7 @@ def _voice(patient: Patient) -> Finding:
         tokens = ModelFile(patient.model).vocabulary.tokens()
     except ModelFileError:
         tokens = []
-    with SpeechSession(tokens=tokens) as session:
+    with SpeechSession(_speech(patient), tokens) as session:
         language = session.language()
         engine = session.open()
         begun = time.perf_counter()

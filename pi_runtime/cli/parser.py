@@ -75,7 +75,6 @@ class _Scan:
         self._rest = list(argv)
         self._plain: list[str] = []
         self._arguments: list[str] = []
-        self._seen: dict[str, argparse.Action] = {}
         prose = ("", "")  # such an option and its value, just before
         only_arguments = False
         while self._rest:
@@ -112,7 +111,7 @@ class _Scan:
             name, value = word[:2], word[2:]  # -n5
             if name in self._options and self._options[name].nargs == 0:
                 self._rest.insert(0, f"-{value}")  # -qn5
-                value = ""
+                equals = value = ""
             else:
                 equals = "="
         if name not in self._options:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False  # see pi_runtime.cli.process
@@ -27,7 +28,10 @@ def open_bar(total: int, *, quiet: bool = False, **options: Any) -> Any:
     except ImportError:
         return None
     tqdm.monitor_interval = 0  # no thread: rnn-generate leaves at once
-    return tqdm(total=total, file=sys.stderr, dynamic_ncols=True, **options)
+    # A serial line does not know its size, and tqdm would draw nothing.
+    wide = os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    width = {"dynamic_ncols": True} if wide else {"ncols": 80, "nrows": 24}
+    return tqdm(total=total, file=sys.stderr, **width, **options)
 
 
 def counted(things: Iterable[T], bar: Any) -> Iterator[T]:

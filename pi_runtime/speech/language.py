@@ -135,7 +135,8 @@ def language_code(language: str, parameter: str = "language") -> str:
         return f"{base}-{region}" if region and known == base else known
     from difflib import get_close_matches
 
-    near = get_close_matches(name, _NAMES, 1, 0.65)
+    # A code is near to too many others.
+    near = get_close_matches(name, [each for each in _NAMES if len(each) > 3], 1, 0.65)
     hint = f", did you mean {near[0]}?" if near else ""
     raise UsageError(
         f"{parameter} is {language!r}{hint}", "give a language such as en, ru, german or русский"

@@ -70,7 +70,7 @@ take_model() {
     else
         step "starting $unit"
         start "$name" || refused "$target" "$unit"
-        say "$unit speaks with $target; rnn-doctor tells more"
+        say "$unit runs with $target; rnn-doctor tells more"
     fi
 }
 

@@ -28,9 +28,9 @@ rnn-generate colab.tflite --temperature 0,5 | 2 | temperature 0,5 may be one num
 rnn-generate colab.tflite --temperature 1,1 | 2 | temperature 1,1 may be one number or two – write 1.1, or 1.0,1.0
 rnn-generate colab.tflite --temperature 1.0,0,5 | 2 | temperature 1.0,0,5 has commas that may be decimal ones – give every number a point, such as 1.0,0.0,5.0
 rnn-generate colab.tflite --temperature 0,5,0,2 | 2 | temperature 0,5,0,2 has commas that may be decimal ones – give every number a point, such as 0.0,5.0,0.0,2.0
-rnn-generate colab.tflite --temperature hot | 2 | --temperature is 'hot' – give a number from 0 up, or several, such as 1.0,0.5
-rnn-generate colab.tflite --temperature 1_0 | 2 | --temperature is '1_0' – give a number from 0 up, or several, such as 1.0,0.5
-rnn-generate colab.tflite --temperature -1 | 2 | --temperature is '-1' – give a number from 0 up, or several, such as 1.0,0.5
+rnn-generate colab.tflite --temperature hot | 2 | --temperature is 'hot' – give a number from 0 up, or a list of them
+rnn-generate colab.tflite --temperature 1_0 | 2 | --temperature is '1_0' – give a number from 0 up, or a list of them
+rnn-generate colab.tflite --temperature -1 | 2 | --temperature is '-1' – give a number from 0 up, or a list of them
 rnn-generate colab.tflite -n 1,5 | 2 | -n is '1,5' – give a whole number from 1 to 1000000000
 rnn-generate colab.tflite --seed 1.0 | 2 | --seed is '1.0' – give a whole number from 0 to 4294967295
 rnn-speak --text x --rate 0,8 | 2 | --rate is '0,8' – write 0.8

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pi_runtime.cli.arguments import (
@@ -72,6 +72,9 @@ def test_spellings(argv: list[str], expected: dict[str, object]) -> None:
     assert {name: getattr(args, name) for name in expected} == expected
 
 
+# The first text that Hypothesis draws takes a second.
+AT_LEISURE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 NAMES = st.sampled_from(["-n", "--prefix", "--seed", "--temperature", "--max-gen-length"])
 VALUES = {
     "-n": st.integers(1, 99).map(str),
@@ -84,6 +87,7 @@ VALUES = {
 }
 
 
+@AT_LEISURE
 @given(st.data())
 def test_attached_and_apart_options_in_any_order_mean_the_same(data: st.DataObject) -> None:
     names = data.draw(st.lists(NAMES, unique=True))
@@ -98,6 +102,7 @@ def test_attached_and_apart_options_in_any_order_mean_the_same(data: st.DataObje
         assert {**vars(other), "given": 0} == {**vars(args), "given": 0}
 
 
+@AT_LEISURE
 @given(NAMES, st.data())
 def test_whatever_is_given_twice_is_refused_but_for_the_prefix(
     name: str, data: st.DataObject
@@ -110,6 +115,7 @@ def test_whatever_is_given_twice_is_refused_but_for_the_prefix(
         read(*argv)
 
 
+@AT_LEISURE
 @given(st.lists(st.text(st.characters(codec="utf-8"))))
 def test_any_words_are_arguments_or_an_error_of_one_line(argv: list[str]) -> None:
     try:
@@ -126,6 +132,7 @@ def test_any_words_are_arguments_or_an_error_of_one_line(argv: list[str]) -> Non
 PART = st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3})?", fullmatch=True)
 
 
+@AT_LEISURE
 @given(st.lists(PART, min_size=1, max_size=6))
 def test_a_schedule_is_what_it_says_unless_its_commas_may_be_decimal(parts: list[str]) -> None:
     text = ",".join(parts)
@@ -136,6 +143,7 @@ def test_a_schedule_is_what_it_says_unless_its_commas_may_be_decimal(parts: list
         assert schedule(text) == tuple(float(part) for part in parts)
 
 
+@AT_LEISURE
 @given(PART, PART)
 def test_the_advice_on_a_decimal_comma_is_a_schedule(one: str, other: str) -> None:
     one, other = one.partition(".")[0], other.partition(".")[0]
@@ -146,6 +154,7 @@ def test_the_advice_on_a_decimal_comma_is_a_schedule(one: str, other: str) -> No
     assert schedule(second) == (float(one), float(other))
 
 
+@AT_LEISURE
 @given(st.integers(0, 9), st.integers(0, 999))
 def test_the_advice_on_a_decimal_comma_is_the_number(whole: int, part: int) -> None:
     with pytest.raises(UsageError) as caught:

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pi_runtime.cli.settings_file import parse
@@ -128,9 +128,13 @@ def test_what_it_sets(content: str, options: list[str]) -> None:
     assert parse(content) == options
 
 
+# The first text that Hypothesis draws takes a second.
+AT_LEISURE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 WORDS = st.lists(st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1))
 
 
+@AT_LEISURE
 @given(WORDS, st.sampled_from(["single", "double"]))
 def test_any_words_that_are_quoted_come_back(words: list[str], quotes: str) -> None:
     inner = shlex.join(words)
@@ -142,6 +146,7 @@ def test_any_words_that_are_quoted_come_back(words: list[str], quotes: str) -> N
         assert parse(f"# settings\nOPTIONS={whole}\n") == words
 
 
+@AT_LEISURE
 @given(st.text())
 def test_any_file_is_options_or_an_error_of_one_line(text: str) -> None:
     try:

@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 
+from convert.quiet import quiet_tensorflow
 from pi_runtime.backends.numpy import numpy_backend
 from pi_runtime.backends.selfcheck import passes
 from pi_runtime.model.file import ModelFile, seal
@@ -22,7 +25,7 @@ from tests.helpers.checkpoints import (
     write_sidecars,
     write_weights,
 )
-from tests.helpers.commands import needs_tensorflow, run_command
+from tests.helpers.commands import ROOT, needs_tensorflow, run_command
 from tests.helpers.model_files import members
 from tests.helpers.service import wait_for
 
@@ -116,9 +119,7 @@ def test_wrong_calls(folder: Path) -> None:
     assert "--max-length is 0 – give a whole number from 1 to 10000" in refused(
         folder, "--max-length", 0, code=2
     )
-    assert "--nonsense is unknown – see rnn-convert --help" in refused(
-        folder, "--nonsense", code=2
-    )
+    assert "--nonsense is unknown – see rnn-convert --help" in refused(folder, "--nonsense", code=2)
     done = run_command("rnn-convert")
     assert (done.returncode, done.stderr) == (
         2,
@@ -126,8 +127,62 @@ def test_wrong_calls(folder: Path) -> None:
     )
 
 
+NAMES = ("colab_weights.hdf5", "colab_vocab.json", "colab_config.json")
+
+
+@pytest.mark.parametrize("names", [*permutations(NAMES), NAMES[:2], (NAMES[2], NAMES[0])])
+def test_the_three_files_may_come_in_any_order_and_by_any_name(
+    folder: Path, names: tuple[str, ...]
+) -> None:
+    known = {name: f"{at}.file" for at, name in enumerate(NAMES)}
+    for name, other in known.items():
+        (folder / other).write_bytes((folder / name).read_bytes())
+    for given in (names, [known[name] for name in names]):
+        done = run_command("rnn-convert", *given, "--inspect", "--json", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        report = json.loads(done.stdout)
+        assert report["weights"] == given[names.index(NAMES[0])]
+        assert report["architecture"]["max_length"] == (8 if NAMES[2] in names else 40) or (
+            report["notes"][-1].startswith("config colab_config.json")
+        )
+        if NAMES[1] in names:
+            assert f"vocab {given[names.index(NAMES[1])]}, as asked" in report["notes"]
+
+
+def test_stages_are_told_in_order_and_change_no_byte(folder: Path) -> None:
+    code = (
+        "from convert import convert_checkpoint\n"
+        "convert_checkpoint('colab_weights.hdf5', 'told.tflite', on_stage=print)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.stdout.split() == ["reading", "building", "proving", "writing"]
+    assert convert(folder, "-q").returncode == 0
+    assert (folder / "told.tflite").read_bytes() == (folder / "colab.tflite").read_bytes()
+
+
+def test_tensorflows_messages_are_shown_if_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
+    for debug, shown in (("", ""), ("1", "from C++")):
+        with pytest.MonkeyPatch.context() as patch, quiet_with(patch, debug):
+            os.write(2, b"from C++")
+        assert capfd.readouterr().err == shown
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError), quiet_with(patch, ""):
+        os.write(2, b"why it failed")
+        raise OSError
+    assert capfd.readouterr().err == "why it failed"
+
+
+def quiet_with(patch: pytest.MonkeyPatch, debug: str) -> AbstractContextManager[None]:
+    patch.setenv("RNN_DEBUG", debug)
+    return quiet_tensorflow()
+
+
 def test_outputs_that_cannot_be(folder: Path) -> None:
-    assert "no such folder" in refused(folder, "-o", "nowhere/x.tflite")
+    assert "no such folder – create it (mkdir -p nowhere), or name another with -o" in refused(
+        folder, "-o", "nowhere/x.tflite"
+    )
     assert "is a folder" in refused(folder, "-o", ".")
 
 

@@ -26,7 +26,8 @@ import tempfile
 from pathlib import Path
 from statistics import mean, median
 
-from tests.helpers.commands import run_command
+from tests.helpers.commands import program, run_command
+from tests.helpers.terminal import on_a_terminal
 
 GENERATE = """
 import json, sys
@@ -136,13 +137,12 @@ def run_textgenrnn(python: str, code: str, *argv: object) -> None:
 
 def train_ours(folder: Path, text: Path, *options: object) -> list[tuple[float, float]]:
     """Return loss and seconds by epoch, as rnn-train's progress bar shows them."""
-    done = run_command(
-        "rnn-train", text, "--name", "ours", "--force", *options, cwd=folder, timeout=7200
-    )
-    assert done.returncode == 0, done.stderr
+    argv = (program("rnn-train"), text, "--name", "ours", "--force", *options)
+    code, _, shown = on_a_terminal(folder, *argv)
+    assert code == 0, shown
     bars = r"epoch (\d+)/\d+: 100%[^\r\n]*\[([\d:]+)<[^\r\n]*?loss ([\d.]+)"
-    last = re.findall(bars, done.stderr)
-    assert last, done.stderr
+    last = re.findall(bars, shown)
+    assert last, shown
     by_epoch = {int(number): (float(loss), _seconds(clock)) for number, clock, loss in last}
     return [by_epoch[number] for number in sorted(by_epoch)]
 

@@ -197,7 +197,7 @@ def test_deploy_brings_a_new_model_and_keeps_the_old_where_it_is_bad(
     good.write_bytes(rebuilt(flatbuffer, contents))
     done = deploy(over_ssh, "root@127.0.0.1", good)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "root@127.0.0.1: == rnn-speak speaks with" in done.stdout
+    assert "root@127.0.0.1: == rnn-speak runs with" in done.stdout
     assert target.read_bytes() == good.read_bytes()
     container.wait_speaking(after=container.status()["spoken"])
     contents["golden.json"]["probabilities"][0][0] += 0.5
@@ -209,7 +209,7 @@ def test_deploy_brings_a_new_model_and_keeps_the_old_where_it_is_bad(
     assert target.read_bytes() == good.read_bytes()
     done = deploy(over_ssh, "root@127.0.0.1", "nobody@127.0.0.1", model)
     assert done.returncode == 1, "one of two hosts cannot be reached"
-    assert "root@127.0.0.1: == rnn-speak speaks with" in done.stdout
+    assert "root@127.0.0.1: == rnn-speak runs with" in done.stdout
     assert target.read_bytes() == model.read_bytes()
     assert not list(container.root.glob("tmp/tmp.*")), "nothing is left behind"
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from pi_runtime.errors import SpeechError, UsageError
 from pi_runtime.speech import SpeechConfig
 from pi_runtime.speech.engines import ENGINES, Engine, open_engines
+from pi_runtime.speech.engines.piper import language_of_file
 from tests.helpers.speech import LONG, SHORT, VOICES, loudness, need_engine
 
 
@@ -56,6 +58,79 @@ def test_a_missing_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
 def test_a_language_without_a_voice() -> None:
     with pytest.raises(SpeechError, match="festival has no voice 'xx'"):
         next(open_engines(SpeechConfig(engine="festival"), "xx"))
+
+
+@pytest.mark.parametrize(
+    ("name", "voice", "text", "fits"),
+    [
+        ("festival", "kal_diphone", "en", True),
+        ("festival", "kal_diphone", "de", True),  # for all that its letters tell
+        ("festival", "kal_diphone", "ru", False),
+        ("festival", "msu_ru_nsh_clunits", "uk", True),
+        ("festival", "msu_ru_nsh_clunits", "en", False),
+        ("espeak-ng", "de", "en", True),
+        ("espeak-ng", "en", "ru", False),
+        ("espeak-ng", "en-us", "ru", False),
+        ("espeak-ng", "ru", "uk", True),
+        ("auto", "kal_diphone", "ru", False),
+    ],
+)
+def test_a_voice_must_have_the_letters_of_the_text(
+    name: str, voice: str, text: str, fits: bool
+) -> None:
+    need_engine("festival", "en")
+    need_engine("festival", "ru")
+    need_engine("espeak-ng", "en")
+    config = SpeechConfig(engine=name, voice=voice)
+    if fits:
+        next(open_engines(config, text)).close()
+        return
+    with pytest.raises(SpeechError, match=f"the voice {voice} speaks .*, the text is "):
+        next(open_engines(config, text))
+
+
+@pytest.mark.parametrize(
+    ("name", "voice", "language", "fits"),
+    [
+        ("festival", "kal_diphone", "en", True),
+        ("festival", "kal_diphone", "en-gb", True),
+        ("festival", "kal_diphone", "de", False),
+        ("espeak-ng", "en-us", "english", True),
+        ("espeak-ng", "ru", "uk", False),
+        ("auto", "de", "en", False),
+    ],
+)
+def test_and_the_language_if_that_is_given(
+    name: str, voice: str, language: str, fits: bool
+) -> None:
+    need_engine("festival", "en")
+    need_engine("espeak-ng", "en")
+    config = SpeechConfig(engine=name, voice=voice, language=language)
+    if fits:
+        next(open_engines(config, config.language)).close()
+        return
+    with pytest.raises(SpeechError, match=f"the voice {voice} speaks .*, and not .*, as asked"):
+        next(open_engines(config, config.language))
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "language"),
+    [
+        ("v.onnx", '{"language": {"code": "ru_RU"}}', "ru-ru"),
+        ("en_US-joe-medium.onnx", '{"language": {"code": "de_DE"}}', "de-de"),
+        ("en_US-joe-medium.onnx", "{}", "en-us"),
+        ("en_US-joe-medium.onnx", "", "en-us"),
+        ("en_US-joe-medium.onnx", None, "en-us"),
+        ("v.onnx", '{"language": 5}', ""),
+        ("v.onnx", None, ""),
+    ],
+)
+def test_a_piper_voice_file_tells_its_language(
+    tmp_path: Path, name: str, config: str | None, language: str
+) -> None:
+    if config is not None:
+        (tmp_path / f"{name}.json").write_text(config)
+    assert language_of_file(tmp_path / name) == language
 
 
 def test_an_engine_that_nobody_knows() -> None:

@@ -33,7 +33,7 @@ for line in sys.stdin.buffer:
 """
 
 
-def _language_of_file(model: Path) -> str:
+def language_of_file(model: Path) -> str:
     """Return the language of a voice file, by its config or its name; "" if neither tells."""
     try:
         with Path(f"{model}.json").open("rb") as file:
@@ -58,7 +58,7 @@ class Piper:
             raise SpeechError("piper is not installed", _ADVICE)
         if config.voice and Path(config.voice).is_file():
             model = str(Path(config.voice).resolve())
-            self.language = _language_of_file(Path(model))
+            self.language = language_of_file(Path(model))
         else:
             wanted = config.voice or config.language
             found = catalog.find(type(self), config)
@@ -83,7 +83,7 @@ class Piper:
             spec = importlib.util.find_spec(package)
             for folder in (spec.submodule_search_locations or []) if spec else []:
                 for model in sorted(Path(folder).rglob("*.onnx")):
-                    voices.append(Voice(cls.name, str(model), _language_of_file(model)))
+                    voices.append(Voice(cls.name, str(model), language_of_file(model)))
         return voices
 
     def synthesize(self, text: str) -> Pcm:
