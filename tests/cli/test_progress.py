@@ -105,8 +105,8 @@ def test_training_shows_a_bar_per_epoch(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     (tmp_path / "t.txt").write_text("The quick brown fox jumps over the lazy dog.\n" * 12)
     argv = (
-        program("rnn-train"), "t.txt", "--rnn-size", 4, "--rnn-layers", 1, "--dim-embeddings", 4, "--max-length", 6,
-        "--num-epochs", 2,
+        program("rnn-train"), "t.txt", "--rnn-size", 4, "--rnn-layers", 1,
+        "--dim-embeddings", 4, "--max-length", 6, "--num-epochs", 2,
     )  # fmt: skip
     code, _, shown = on_a_terminal(tmp_path, *argv)
     assert code == 0
