@@ -40,6 +40,10 @@ needs_containers = pytest.mark.skipif(
 _numbers = itertools.count()
 
 
+class CannotBootError(Exception):
+    """systemd-nspawn does not work here."""
+
+
 class Container:
     """A booted Debian. It shares the host's network."""
 
@@ -66,12 +70,24 @@ class Container:
                 stdout=out,
                 stderr=out,
             )
-        self.leader = wait_for(self._leader, what=log)
-        wait_for(lambda: self.run("systemctl is-active basic.target").returncode == 0, what=log)
+        self.leader = 0
+        try:
+            wait_for(self._is_up, what=log)
+        except BaseException:
+            self.close()
+            raise
 
-    def _leader(self) -> int:
+    def _is_up(self) -> bool:
+        """Return whether it has booted; find its first process, which nspawn's first is not.
+
+        Raises:
+            CannotBootError: systemd-nspawn has ended.
+        """
+        if self.process.poll() is not None:
+            raise CannotBootError(self.log.read_text("utf-8", "replace")[-1000:])
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return int(children.split()[0]) if children.split() else 0
+        self.leader = int((children.split() or ["0"])[0])
+        return bool(self.leader) and self.run("systemctl is-active basic.target").returncode == 0
 
     def run(
         self, command: str, seconds: float = GUARD, user: str = ""
@@ -130,7 +146,8 @@ class Container:
         return found
 
     def close(self) -> None:
-        self.run("systemctl poweroff")
+        if self.process.poll() is None and self.leader:
+            self.run("systemctl poweroff")
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(GUARD)
         self.process.kill()
@@ -209,7 +226,7 @@ def booted(system: Path, folder: Path, listen: str = "") -> Iterator[Container]:
         (drop_in / "test.conf").write_text("[Service]\nReadWritePaths=/var/sound\n")
     try:
         container = Container(root, folder / "log")
-    except AssertionError as error:
+    except CannotBootError as error:
         pytest.skip(f"no container can be booted here: {error}")
     try:
         yield container

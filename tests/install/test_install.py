@@ -230,6 +230,25 @@ def test_a_forged_model_never_meets_root(installed: Installed, model: Path) -> N
     assert any(int(uid) >= 61184 for uid in used), "a dynamic user's process was logged"
 
 
+def test_in_an_image_that_is_being_built(installed: Installed, model: Path) -> None:
+    """There systemd does not run, and a model is confined without it."""
+    container = installed.container
+    forged = bytearray(model.read_bytes())
+    forged[200:4000] = bytes(3800)
+    (container.root / "root/forged.tflite").write_bytes(forged)
+    image = (
+        "cd /root; unshare -m sh -c 'mount -t tmpfs none /run/systemd; exec install-pi --model {}'"
+    )
+    done = container.run(image.format("m.tflite"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the model computes the right numbers" in done.stdout
+    assert "systemctl enable rnn-speak.socket rnn-speak.service" in done.stdout
+    done = container.run(image.format("forged.tflite"))
+    (container.root / "root/forged.tflite").unlink()
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the model: forged.tflite does not run here: ")
+
+
 def test_uninstalled_nothing_is_left(installed: Installed) -> None:
     """Debian's own packages are the owner's to keep; with them gone, so is everything."""
     container = installed.container
