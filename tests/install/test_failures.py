@@ -14,7 +14,7 @@ from tests.helpers.container import Container, booted, clone, debian, needs_cont
 from tests.helpers.conversion import Converter
 from tests.helpers.service import write_program
 
-pytestmark = [needs_containers, needs_tensorflow, pytest.mark.timeout(1200)]
+pytestmark = [needs_containers, needs_tensorflow, pytest.mark.long, pytest.mark.timeout(1200)]
 
 INSTALL = "/root/textgenrnn-pi/scripts/install-pi --engine espeak-ng --model /root/m.tflite"
 PACKAGES = "installing Debian packages: "

@@ -18,7 +18,7 @@ from tests.helpers.container import Container, booted, clone, debian, needs_cont
 from tests.helpers.conversion import Converter
 from tests.helpers.model_files import members, rebuilt
 
-pytestmark = [needs_containers, needs_tensorflow, pytest.mark.timeout(1800)]
+pytestmark = [needs_containers, needs_tensorflow, pytest.mark.long, pytest.mark.timeout(1800)]
 
 FETCHING = 900.0
 """Seconds: packages come from the network."""

@@ -19,7 +19,7 @@ from tests.helpers.commands import ROOT
 from tests.helpers.container import Container, booted, clone, debian, needs_containers
 from tests.helpers.pages import Block, blocks
 
-pytestmark = [needs_containers, pytest.mark.timeout(3600)]
+pytestmark = [needs_containers, pytest.mark.long, pytest.mark.timeout(3600)]
 
 READERS = [("README.md", "trixie", "shakespeare"), ("README.ru.md", "bookworm", "onegin")]
 if os.environ.get("RNN_EVERY_READER"):  # each page on each Debian
