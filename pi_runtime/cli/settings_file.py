@@ -33,7 +33,9 @@ def explained(path: Path) -> Iterator[None]:
         joint = " " if error.what.endswith("?") else ", "
         what = f"{error.what}{joint if todo else ''}{todo}"
         raise UsageError(
-            f"{path}: {what}", f"fix it, then: sudo systemctl reload {unit_of(path)}"
+            f"{path}: {what}",
+            # A service that did not start with them has nothing to reload.
+            f"fix it, then: sudo systemctl reload-or-restart {unit_of(path)}",
         ) from None
 
 

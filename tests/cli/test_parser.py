@@ -51,6 +51,7 @@ def test_what_is_given_is_known_at_its_default_too() -> None:
         (["-n5"], {"n": 5}),
         (["-n=5"], {"n": 5}),
         (["-qn5", "m"], {"n": 5, "quiet": True, "model": "m"}),
+        (["-qn=5"], {"n": 5, "quiet": True}),
         (["-q0"], {"null": True, "quiet": True}),
         (["--temperature", "0", "-0"], {"temperature": (0.0,), "null": True}),
         (["--list"], {"list": "all"}),

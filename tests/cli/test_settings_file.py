@@ -15,7 +15,7 @@ from pi_runtime.errors import UsageError
 from tests.helpers.commands import run_command
 
 FILE = "rnn-speak-poems"
-THEN = "fix it, then: sudo systemctl reload rnn-speak@poems"
+THEN = "fix it, then: sudo systemctl reload-or-restart rnn-speak@poems"
 
 # What the file holds; what the error says between the file's name and what to do then.
 MISTAKES = r"""

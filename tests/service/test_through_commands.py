@@ -108,4 +108,4 @@ def test_without_a_service_its_controls_say_so(tmp_path: Path) -> None:
     environment = {**os.environ, "RNN_SOCKET": str(tmp_path / "none")}
     done = run_command("rnn-speak", "--status", env=environment)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: the service went away")
+    assert done.stderr.startswith("error: no service listens at ")
