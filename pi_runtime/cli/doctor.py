@@ -19,7 +19,15 @@ from pi_runtime.cli.arguments import DEFAULT_MODEL, Parser, add_model, model_pat
 from pi_runtime.cli.output import emit
 from pi_runtime.cli.process import run
 from pi_runtime.errors import UsageError
-from pi_runtime.service.client import MODELS, UNITS, ask, check_name, service_is_up, unit_of
+from pi_runtime.service.client import (
+    MODELS,
+    UNITS,
+    ask,
+    check_name,
+    service_is_up,
+    settings_of,
+    unit_of,
+)
 
 if TYPE_CHECKING:
     from pi_runtime.speech import SpeechConfig
@@ -47,7 +55,7 @@ class Patient:
     @property
     def settings(self) -> Path:
         """The service's settings file."""
-        return Path(f"/etc/default/rnn-speak{f'-{self.service}' if self.service else ''}")
+        return Path(settings_of(self.service))
 
 
 @dataclass(frozen=True)

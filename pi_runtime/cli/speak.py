@@ -42,6 +42,7 @@ from pi_runtime.service.client import (
     check_is_there,
     service_is_chosen,
     service_is_up,
+    settings_of,
     unit_of,
 )
 
@@ -175,7 +176,7 @@ def _is_for_the_service(args: argparse.Namespace) -> bool:
             return False
     check_is_there(args.service)
     unit = unit_of(args.service)
-    settings = f"/etc/default/{unit.replace('@', '-')}"
+    settings = settings_of(args.service)
     instead = "name the model file instead" if args.service else "add --local"
     used = (*SENT, "n", "text", "service", "local", "quiet")
     for name, spelt in args.given.items():

@@ -52,6 +52,11 @@ def unit_of(service: str | None) -> str:
     return f"rnn-speak@{service}" if service else "rnn-speak"
 
 
+def settings_of(service: str | None) -> str:
+    """Return the path of a service's settings file."""
+    return f"/etc/default/rnn-speak{f'-{service}' if service else ''}"
+
+
 def service_is_chosen(service: str | None = None) -> bool:
     """Return whether one service is meant, by name or by $RNN_SOCKET, and no other will do."""
     return bool(service or os.environ.get("RNN_SOCKET"))

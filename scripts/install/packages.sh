@@ -43,6 +43,13 @@ source_sum() {
         --mode=a+rX,go-w --exclude=__pycache__ -cf - $SOURCES | sha256sum | cut -c1-64
 }
 
+# copy_sources FOLDER: into a new folder, as root's.
+copy_sources() {
+    mkdir "$1"
+    # shellcheck disable=SC2086 # a list of words
+    tar -C "$source" --exclude=__pycache__ -cf - $SOURCES | tar -C "$1" --no-same-owner -xf -
+}
+
 pip() { quietly "$home/bin/python" -m pip --no-input --disable-pip-version-check "$@"; }
 
 # install_program WHEELHOUSE WHEEL: sets program_changed if the package is not the one that was there.
@@ -72,9 +79,7 @@ install_program() {
         package=$wheel
     else
         # Built elsewhere: a build leaves files in its folder, which is somebody's checkout.
-        mkdir "$work/source"
-        # shellcheck disable=SC2086 # a list of words
-        tar -C "$source" --exclude=__pycache__ -cf - $SOURCES | tar -C "$work/source" --no-same-owner -xf -
+        copy_sources "$work/source"
         pip wheel --no-deps --wheel-dir "$work/wheel" "$work/source"
         package=$(echo "$work"/wheel/*.whl)
     fi
@@ -85,9 +90,7 @@ install_program() {
     # For `sudo install-pi` without the checkout.
     if [ "$source" != "$home/source" ]; then
         rm -rf "$home/source"
-        mkdir "$home/source"
-        # shellcheck disable=SC2086 # a list of words
-        tar -C "$source" --exclude=__pycache__ -cf - $SOURCES | tar -C "$home/source" --no-same-owner -xf -
+        copy_sources "$home/source"
     fi
     for command in $COMMANDS; do ln -sfn "$home/bin/$command" "/usr/local/bin/$command"; done
     ln -sfn "$home/source/scripts/install-pi" /usr/local/bin/install-pi

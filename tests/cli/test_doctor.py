@@ -5,20 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
-from tests.helpers.checkpoints import packed_model, small_network, small_vocab
 from tests.helpers.commands import run_command
 from tests.helpers.service import needs_espeak
 
 pytestmark = needs_espeak
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    path = tmp_path / "m.tflite"
-    path.write_bytes(packed_model(small_network(classes=20), small_vocab(20)))
-    return path
 
 
 def test_the_doctor_examines_every_part(model: Path) -> None:

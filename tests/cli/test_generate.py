@@ -26,13 +26,6 @@ PROGRAM = program("rnn-generate")
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "m.tflite"
-    path.write_bytes(packed_model(small_network(classes=20), small_vocab(20)))
-    return path
-
-
-@pytest.fixture(scope="module")
 def texts(model: Path) -> TextGenerator:
     return TextGenerator.load(model, backend="numpy")
 

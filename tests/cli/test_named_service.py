@@ -13,16 +13,8 @@ import pytest
 
 from pi_runtime.errors import Error
 from pi_runtime.service import client
-from tests.helpers.checkpoints import packed_model, small_network, small_vocab
 from tests.helpers.commands import ROOT, run_command
 from tests.helpers.service import QUIET, Service, needs_espeak, running
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "m.tflite"
-    path.write_bytes(packed_model(small_network(classes=20), small_vocab(20)))
-    return path
 
 
 @pytest.fixture(scope="module")
