@@ -29,6 +29,8 @@ forget() {
 uninstall() {
     local name=$1 purge=$2 file command each
     if [ "$name" ]; then
+        [ -e "$(settings "$name")" ] || [ -e "$(model_of "$name")" ] || instances | grep -qx -- "$name" ||
+            die "no service $name here – there are: $(instances | xargs -r echo | grep . || echo none)"
         step "stopping and removing $(unit "$name")"
         stop "$name"
         [ -z "$purge" ] || forget "$name"

@@ -66,6 +66,7 @@ tidy() {
     trap - ERR
     hush
     for command in "${at_exit[@]}"; do eval "$command"; done
+    [ -z "$log" ] || [ -s "$log" ] || rm -f "$log" # nothing was done yet
 }
 
 failed() {

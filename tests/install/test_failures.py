@@ -134,6 +134,12 @@ def test_a_wrong_call_is_one_line(container: Container, options: str, said: str)
     assert_nothing_is_left(container)
 
 
+def test_what_is_not_there_cannot_be_removed(container: Container) -> None:
+    done = container.run("/root/textgenrnn-pi/scripts/install-pi --uninstall --service poem")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.rstrip() == "error: no service poem here – there are: none"
+
+
 def test_help_is_shown_to_anybody(container: Container) -> None:
     done = container.run("/root/textgenrnn-pi/scripts/install-pi --help")
     for option in ("--model", "--service", "--engine", "--wheelhouse", "--uninstall", "--purge"):
