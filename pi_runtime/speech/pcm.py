@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import random
 import struct
+import sys
+from array import array
 from dataclasses import dataclass
 
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.defaults import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 SAMPLE_BYTES = 2
+
+NOISE_PEAK = 8
+"""Amplitude of `Pcm.faint_noise`, of 32768: its RMS is -76 dB relative to full scale."""
+
+_NOISE_SAMPLES = 4096
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,17 @@ class Pcm:
     def silence(cls, seconds: float, rate: int) -> Pcm:
         """Return silence of that duration."""
         return cls(rate, bytes(SAMPLE_BYTES * int(seconds * rate)))
+
+    @classmethod
+    def faint_noise(cls, seconds: float, rate: int) -> Pcm:
+        """Return noise that nobody hears, but that keeps a sink awake which sleeps in silence."""
+        values = range(-NOISE_PEAK, NOISE_PEAK + 1)
+        block = array("h", random.Random(0).choices(values, k=_NOISE_SAMPLES))  # noqa: S311
+        if sys.byteorder == "big":
+            block.byteswap()
+        size = SAMPLE_BYTES * int(seconds * rate)
+        repeats = -(-size // len(block.tobytes()))
+        return cls(rate, (block.tobytes() * repeats)[:size])
 
     @classmethod
     def from_wav(cls, content: bytes) -> Pcm:

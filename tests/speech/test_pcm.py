@@ -43,3 +43,10 @@ def test_no_sound_is_none_at_any_rate() -> None:
 
 def test_what_is_too_loud_is_clipped() -> None:
     assert Pcm(16_000, b"\xff\x7f" * 9).louder(9).samples == b"\xff\x7f" * 9
+
+
+def test_faint_noise_is_never_silent_and_never_heard() -> None:
+    noise = Pcm.faint_noise(0.5, 22_050)
+    assert noise.seconds == pytest.approx(0.5, abs=0.001)
+    assert 0 < loudness(noise) < 2.5e-4, "-72 dB of full scale"
+    assert bytes(64) not in noise.samples
