@@ -179,6 +179,9 @@ def read_source(
     vocabulary = Vocabulary(
         sidecars.vocab, checkpoint.network.classes, word_level=sidecars.config.word_level
     )
+    notes = sidecars.notes
+    if vocabulary.escaped_line_breaks:
+        notes += (r"it writes \n for a line break; rnn-generate --unescape prints one",)
     sha256 = {weights.name: checkpoint.sha256}
     for file in sidecars.sources:
         sha256[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -188,7 +191,7 @@ def read_source(
         network=checkpoint.network,
         vocabulary=vocabulary,
         config=sidecars.config,
-        notes=sidecars.notes,
+        notes=notes,
         sha256=sha256,
     )
 

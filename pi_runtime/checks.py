@@ -42,6 +42,13 @@ def number(name: str, value: Any, least: float, most: float) -> float:
     return real
 
 
+def truth(name: str, value: Any) -> bool:
+    """Check a truth value."""
+    if not isinstance(value, bool):
+        raise UsageError(f"{name} is {_shown(value)}", "give True or False")
+    return value
+
+
 def text(name: str, value: Any) -> str:
     """Check a string."""
     if not isinstance(value, str):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "/var/lib/textgenrnn-pi/model.tflite"
 
-SAMPLING = ("temperature", "max_gen_length")
+SAMPLING = ("temperature", "max_gen_length", "finish_sentence", "skip_fragment", "unescape")
 """The options that are members of `SamplingParams`."""
 
 GENERATION = (*SAMPLING, "n", "prefix", "seed", "backend", "threads")
@@ -171,8 +171,11 @@ def model_is_named(argument: str | None) -> bool:
     return bool(argument or os.environ.get("RNN_MODEL"))
 
 
-def add_generation(parser: argparse.ArgumentParser) -> None:
-    """Add the options of textgenrnn's `generate` and the choice of backend."""
+def add_generation(parser: argparse.ArgumentParser, *, for_speech: bool = True) -> None:
+    """Add the options of textgenrnn's `generate` and the choice of backend.
+
+    `for_speech` is the default of the options that make a text easier to speak.
+    """
     group = parser.add_argument_group("generation")
     group.add_argument(
         "-n", type=count("-n"), default=1, metavar="N", help="how many texts (default 1)"
@@ -193,6 +196,17 @@ def add_generation(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"stop after N tokens, the start token counted (default {MAX_GEN_LENGTH})",
     )
+    for option, what in (
+        ("--finish-sentence", "go on to the end of a sentence, up to half as long again"),
+        ("--skip-fragment", "begin with a whole sentence (single_text models)"),
+        ("--unescape", r"print \n as a line break (models that have no other)"),
+    ):
+        group.add_argument(
+            option,
+            action=argparse.BooleanOptionalAction,
+            default=for_speech,
+            help=f"{what} (default: {'yes' if for_speech else 'no'})",
+        )
     group.add_argument(
         "--seed",
         type=checked("--seed", checks.seed, digits),

@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         "  rnn-generate colab.tflite --interactive",
     )
     add_model(parser)
-    add_generation(parser)
+    add_generation(parser, for_speech=False)
     parser.add_argument(
         "--samples",
         action="store_true",

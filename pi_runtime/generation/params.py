@@ -16,8 +16,8 @@ Temperature = float | Sequence[float] | None
 class SamplingParams:
     """The options of a text's sampling, checked when they are made.
 
-    >>> SamplingParams(temperature=0.5)
-    SamplingParams(temperature=(0.5,), max_gen_length=300)
+    >>> SamplingParams(temperature=0.5).temperature
+    (0.5,)
     >>> SamplingParams(temperature="0.5")
     Traceback (most recent call last):
     pi_runtime.errors.UsageError: temperature is '0.5' – give a number from 0 up, or a list of them
@@ -33,10 +33,24 @@ class SamplingParams:
     max_gen_length: int = MAX_GEN_LENGTH
     """Tokens after which a text ends, its start mark and prefix counted."""
 
+    finish_sentence: bool = False
+    """Whether a text goes on beyond `max_gen_length`, up to half as long again, until a sentence
+    ends; if none does, the text ends with the last one that has."""
+
+    skip_fragment: bool = False
+    """Whether the sentence in whose middle a text begins is left out. Only texts of a single_text
+    model without a prefix begin so."""
+
+    unescape: bool = False
+    """Whether a backslash with an n behind it becomes a line break, with a model whose vocabulary
+    has these two and no line break."""
+
     def __post_init__(self) -> None:
         # A frozen dataclass is set through object.
         object.__setattr__(self, "temperature", checks.temperature(self.temperature))
         object.__setattr__(self, "max_gen_length", checks.max_gen_length(self.max_gen_length))
+        for name in ("finish_sentence", "skip_fragment", "unescape"):
+            object.__setattr__(self, name, checks.truth(name, getattr(self, name)))
 
     def temperature_at(self, length: int) -> float:
         """Return the temperature for the next token of a text of `length` tokens.

@@ -10,6 +10,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from pi_runtime.generation.filters import (
+    FilteredJoiner,
+    FragmentFilter,
+    LineBreakFilter,
+    SentenceFilter,
+    TextFilter,
+)
 from pi_runtime.generation.params import SamplingParams
 from pi_runtime.generation.sampling import draw
 from pi_runtime.model.vocabulary import START, Vocabulary
@@ -25,7 +32,12 @@ class Sequence:
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, max_length: int, tokens: list[str], hidden: int
+        self,
+        vocabulary: Vocabulary,
+        max_length: int,
+        tokens: list[str],
+        hidden: int,
+        filters: list[TextFilter] | None = None,
     ) -> None:
         """Begin with these tokens, of which the first `hidden` are not part of the text."""
         self.vocabulary = vocabulary
@@ -37,7 +49,8 @@ class Sequence:
         """Tokens so far, the hidden ones counted."""
         self.done = False
         self._hidden = hidden
-        self._joiner = vocabulary.joiner()
+        joiner = vocabulary.joiner()
+        self._joiner = FilteredJoiner(joiner, filters) if filters else joiner
         self._pieces: list[str] = []
         self._pieces_taken = 0
         for token in tokens:
@@ -110,9 +123,28 @@ class SampledSequence(Sequence):
         else:
             tokens, hidden = [""], max_length
         self._limit = limit + (max_length if vocabulary.single_text else 0)
-        super().__init__(vocabulary, max_length, tokens, hidden)
+        self._end = SentenceFilter() if params.finish_sentence else None
+        self._last = self._limit + limit // 2 if self._end else self._limit
+        """The length at which an open sentence is given up."""
+        filters: list[TextFilter] = []
+        self._unescape = params.unescape and vocabulary.escaped_line_breaks
+        if self._unescape:
+            filters.append(LineBreakFilter())
+        if params.skip_fragment and vocabulary.single_text and given is None:
+            filters.append(FragmentFilter(self._context))
+        if self._end:
+            filters.append(self._end)
+        super().__init__(vocabulary, max_length, tokens, hidden, filters)
         if self.length >= self._limit:
             self.finish()
+
+    def _context(self) -> str:
+        """Return the hidden tokens as text: all that is before the token that was added last."""
+        known = self.vocabulary
+        filters = [LineBreakFilter()] if self._unescape else []
+        joiner = FilteredJoiner(known.joiner(), filters)
+        tokens = [known.token(each) for each in self.token_ids[:-1] if each in known]
+        return "".join(map(joiner.push, tokens)) + joiner.finish()
 
     def take(self, probabilities: Probabilities) -> None:
         """Draw the next token, once the whole prefix has been read."""
@@ -124,7 +156,15 @@ class SampledSequence(Sequence):
             token_id = int(np.argmax(np.where(self.vocabulary.drawable, probabilities, -1)))
         self.add(self.vocabulary.token(token_id), token_id)
         if not self.done and self.length >= self._limit:
-            self.finish()
+            self._cut()
+
+    def _cut(self) -> None:
+        """End the text at its limit; to finish a sentence, behind it."""
+        if self._end:
+            if not self._end.ends_here and self.length < self._last:
+                return
+            self._end.cut = True
+        self.finish()
 
 
 class ChosenSequence(Sequence):

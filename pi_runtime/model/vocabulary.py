@@ -42,6 +42,16 @@ class Vocabulary:
         """Whether the network was trained on one running text, without start and end marks."""
         return START not in self.ids
 
+    @property
+    def escaped_line_breaks(self) -> bool:
+        """Whether the texts trained on had a backslash and an n for each line break.
+
+        So do those of a program that wrote them escaped, such as a table's or JSON's.
+        """
+        if any("\n" in token for token in self.ids):
+            return False
+        return ("\\" in self.ids and "n" in self.ids) or any("\\n" in token for token in self.ids)
+
     def tokens(self) -> Iterable[str]:
         """Return all tokens but the start mark, in the order of their ids: most common first."""
         return (token for token in sorted(self.ids, key=self.ids.__getitem__) if token != START)

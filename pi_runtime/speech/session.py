@@ -9,12 +9,12 @@ from itertools import chain, islice
 from typing import Self
 
 from pi_runtime.errors import SpeechError
+from pi_runtime.sentences import split_sentences
 from pi_runtime.speech import pipeline
 from pi_runtime.speech.config import SpeechConfig
 from pi_runtime.speech.engines import VoiceCatalog, open_engines
 from pi_runtime.speech.language import AUTO, language_of
 from pi_runtime.speech.pcm import Pcm
-from pi_runtime.speech.sentences import split_sentences
 from pi_runtime.speech.sinks import Sink
 from pi_runtime.speech.speaker import Speaker
 

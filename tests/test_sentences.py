@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pi_runtime.speech.sentences import split_sentences
+from pi_runtime.sentences import split_sentences
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A stream of text cut into sentences, each as soon as its end is certain.
+"""Where sentences end: a stream of text cut into them, each as soon as its end is certain.
 
 Guarantee: the result does not depend on how the stream was cut into pieces, since it is read
 character by character.
@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-
-from pi_runtime.speech.defaults import MAX_SENTENCE
+from math import inf
 
 _CLOSERS = "\"'»”’)]"
 _STOPS = tuple(".!?…")
@@ -30,7 +29,7 @@ _ABBREVIATIONS = frozenset({
 # fmt: on
 
 
-def split_sentences(pieces: Iterable[str], limit: int = MAX_SENTENCE) -> Iterator[str]:
+def split_sentences(pieces: Iterable[str], limit: float = inf) -> Iterator[str]:
     """Yield the sentences of a text that comes in pieces, without the space around them.
 
     A sentence ends at a stop, question or exclamation mark or ellipsis that a space follows, at a
@@ -45,10 +44,34 @@ def split_sentences(pieces: Iterable[str], limit: int = MAX_SENTENCE) -> Iterato
                 text = ""
             text += character
             if len(text) > limit:
-                at = _forced_cut(text, limit)
+                at = _forced_cut(text, int(limit))
                 yield from filter(None, [text[:at].strip()])
                 text = text[at:]
     yield from filter(None, [text.strip()])
+
+
+class OpenSentence:
+    """The sentence in progress of a text that comes in pieces."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        """What there is of it, with the space before it."""
+
+    def push(self, piece: str) -> list[str]:
+        """Take a piece of the text; return the sentences that have ended by it."""
+        ended = []
+        for character in piece:
+            if _ends_before(self.text, character):
+                ended.append(self.text)
+                self.text = ""
+            self.text += character
+        return ended
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the text could end here: there is only space, or a stop is the last."""
+        text = self.text.rstrip()
+        return not text or any(_ends_before(text, following) for following in " x")
 
 
 def _ends_before(text: str, character: str) -> bool:
