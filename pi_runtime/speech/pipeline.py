@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import suppress
 
 from pi_runtime.errors import SpeechError
@@ -27,26 +27,23 @@ STOP_SECONDS = 2.0
 _LOGGER = logging.getLogger(__name__)
 
 
-def speak(
+def play(
     sentences: Iterable[str],
     speaker: Speaker,
     sink: Sink,
     config: SpeechConfig,
-    on_sentence: Callable[[str], None] = lambda sentence: None,
-    cancelled: threading.Event | None = None,
-) -> int:
-    """Speak sentences into an entered sink; return how many were.
+    cancelled: threading.Event,
+) -> Generator[str, None, None]:
+    """Speak sentences into an entered sink; yield each just before its sound goes there.
 
     They are drawn from the iterable and synthesized in a thread of their own, a few ahead of the
-    sink, which is started at `config.sample_rate`, else the first sentence's. `on_sentence` is
-    called with each as its sound goes to the sink. A sentence that fails is left out, and logged.
-    When `cancelled` is set, it returns within a fraction of a second.
+    sink, which is started at `config.sample_rate`, else the first sentence's. A sentence that fails
+    is left out, and logged. When `cancelled` is set, it ends within a fraction of a second.
 
     Raises:
         SpeechError: the sink failed, or no sentence could be spoken at all.
         Exception: whatever the iterable raised.
     """
-    cancelled = cancelled or threading.Event()
     synthesis = _Synthesis(sentences, speaker, cancelled)
     count = 0
     try:
@@ -56,7 +53,7 @@ def speak(
                 sink.start(config.sample_rate or pcm.rate)
             if not count:
                 _write(Pcm.silence(config.pre_silence, pcm.rate), sink, cancelled)
-            on_sentence(sentence)
+            yield sentence
             _write(pcm, sink, cancelled)
             _write(Pcm.silence(config.sentence_silence, pcm.rate), sink, cancelled)
             count += 1
@@ -66,7 +63,6 @@ def speak(
         synthesis.stop()
     if synthesis.failures and not count and not cancelled.is_set():
         raise synthesis.failures[0]
-    return count
 
 
 def _write(pcm: Pcm, sink: Sink, cancelled: threading.Event) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import chain, islice
 from typing import Self
 
@@ -14,8 +16,8 @@ from pi_runtime.speech import pipeline
 from pi_runtime.speech.config import SpeechConfig
 from pi_runtime.speech.engines import VoiceCatalog, open_engines
 from pi_runtime.speech.language import AUTO, language_of
-from pi_runtime.speech.pcm import Pcm
-from pi_runtime.speech.sinks import Sink
+from pi_runtime.speech.pcm import Pcm, wav_header
+from pi_runtime.speech.sinks import SILENT_RATE, Aplay, RawOutput, Sink
 from pi_runtime.speech.speaker import Speaker
 
 COMMON_TOKENS = 40
@@ -103,21 +105,21 @@ class SpeechSession:
                 raise
         return self._speakers[language]
 
-    def speak(
+    def say(
         self,
         text: str | Iterable[str],
-        sink: Sink,
-        on_sentence: Callable[[str], None] = lambda sentence: None,
+        sink: Sink | None = None,
         cancelled: threading.Event | None = None,
-    ) -> Spoken:
-        """Speak a text, whole or in pieces as they come, into a sink that is entered here.
+    ) -> Generator[str, None, Spoken]:
+        """Speak a text, whole or in pieces as they come; yield each sentence as its sound begins.
 
-        `on_sentence` is called with each sentence as its sound begins. `cancelled` ends the text
-        when it is set, as `cancel` does.
+        The sound goes to the default sound card, or into a `sink`, which is entered here. What is
+        said of a sentence is heard while the next one is asked for. Closing the generator ends the
+        text; so does `cancelled` when it is set, and `cancel`. The generator returns what `speak`
+        does.
 
-        >>> heard = []
         >>> with SpeechSession(SpeechConfig(engine="none")) as session:
-        ...     spoken = session.speak(["Hel", "lo. Bye."], WavFile("two.wav"), heard.append)
+        ...     heard = list(session.say(["Hel", "lo. Bye."], WavFile("two.wav")))
         >>> heard
         ['Hello.', 'Bye.']
 
@@ -126,23 +128,25 @@ class SpeechSession:
             OSError: the sink cannot be written to.
             Exception: whatever the pieces raised.
         """
-        self._cancelled = cancelled or threading.Event()
+        sink = sink or Aplay()
+        cancelled = self._cancelled = cancelled or threading.Event()
         sentences = split_sentences(
             [text] if isinstance(text, str) else text, self.config.max_sentence
         )
         first = next(sentences, "")
         language = self._language(first)
         speaker = self._speaker(language)
+        count = 0
         try:
-            with sink:
-                count = pipeline.speak(
-                    chain([first], sentences),
-                    speaker,
-                    sink,
-                    self.config,
-                    on_sentence,
-                    self._cancelled,
-                )
+            with (
+                sink,
+                closing(
+                    pipeline.play(chain([first], sentences), speaker, sink, self.config, cancelled)
+                ) as playing,
+            ):
+                for sentence in playing:
+                    yield sentence
+                    count += 1
         except SpeechError:
             # Next time the engine is looked for again: it may be missing, or another one better.
             self._speakers.pop(language).close()
@@ -150,7 +154,45 @@ class SpeechSession:
             raise
         engine = speaker.engine
         spoken = engine.language if self.config.voice and engine.language else language
-        return Spoken(count, engine.name, spoken, self._cancelled.is_set())
+        return Spoken(count, engine.name, spoken, cancelled.is_set())
+
+    def speak(
+        self,
+        text: str | Iterable[str],
+        sink: Sink | None = None,
+        on_sentence: Callable[[str], None] = lambda sentence: None,
+        cancelled: threading.Event | None = None,
+    ) -> Spoken:
+        """Speak a text to its end, as `say` does; call `on_sentence` where that yields.
+
+        >>> with SpeechSession(SpeechConfig(engine="none")) as session:
+        ...     spoken = session.speak("Hello there. How are you?", WavFile("hello.wav"))
+        >>> spoken.engine, spoken.sentences
+        ('none', 2)
+        """
+        saying = self.say(text, sink, cancelled)
+        while True:
+            try:
+                sentence = next(saying)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return] # what `say` returns
+            try:
+                on_sentence(sentence)
+            except BaseException as error:
+                saying.throw(error)  # for the sink: a failure is no end
+                raise
+
+    def wav(self, text: str | Iterable[str]) -> bytes:
+        """Return a text as a WAV file: mono, 16 bits. Raises what `say` does.
+
+        >>> with SpeechSession(SpeechConfig(engine="none")) as session:
+        ...     session.wav("Hello there.")[:4]
+        b'RIFF'
+        """
+        sound = BytesIO()
+        sink = RawOutput(sound)
+        self.speak(text, sink)
+        return wav_header(sink.rate or SILENT_RATE, len(sound.getvalue())) + sound.getvalue()
 
     def synthesize(self, sentence: str) -> Pcm | None:
         """Return a sentence as sound; None if nothing in it can be pronounced.

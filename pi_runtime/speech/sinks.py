@@ -28,6 +28,10 @@ SILENT_RATE = 16_000
 _MAY_COME_BACK = ("busy", "no such device", "no such file or directory", "input/output error")
 
 
+_ENDED_EARLY = (KeyboardInterrupt, SystemExit, BrokenPipeError, GeneratorExit)
+"""Ends of a text before its own, none of them a failure."""
+
+
 class Sink(Protocol):
     """Takes a text's sound: entered, then started once at a sample rate, then written to."""
 
@@ -99,7 +103,7 @@ class WavFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, (KeyboardInterrupt, SystemExit, BrokenPipeError)) and self._bytes:
+        if isinstance(error, _ENDED_EARLY) and self._bytes:
             kind, error, trace = None, None, None
         if error is None:
             self._file.seek(0)

@@ -215,7 +215,7 @@ class ScriptedSession(SpeechSession):
     def speak(
         self,
         text: str | Iterable[str],
-        sink: Sink,
+        sink: Sink | None = None,
         on_sentence: Callable[[str], None] = lambda sentence: None,
         cancelled: threading.Event | None = None,
     ) -> Spoken:

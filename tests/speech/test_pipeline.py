@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,30 @@ from pi_runtime.errors import SpeechError
 from pi_runtime.speech import Aplay, RawOutput, Sink, SpeechConfig, WavFile, pipeline
 from pi_runtime.speech.engines.silent import SECONDS_PER_CHARACTER, Silent
 from pi_runtime.speech.pcm import Pcm
-from pi_runtime.speech.pipeline import speak
+from pi_runtime.speech.speaker import Speaker
 from tests.helpers.processes import GUARD_SECONDS
 from tests.helpers.speech import Broken, Humming, Recorder, Stumbling, speaker, stretches
 
 CONFIG = SpeechConfig(sentence_silence=0)
+
+
+def speak(
+    sentences: Iterable[str],
+    speaker: Speaker,
+    sink: Sink,
+    config: SpeechConfig,
+    on_sentence: Callable[[str], None] = lambda sentence: None,
+    cancelled: threading.Event | None = None,
+) -> int:
+    """Play to the end; return how many sentences were spoken."""
+    count = 0
+    with closing(
+        pipeline.play(sentences, speaker, sink, config, cancelled or threading.Event())
+    ) as playing:
+        for sentence in playing:
+            on_sentence(sentence)
+            count += 1
+    return count
 
 
 def test_sentences_are_spoken_in_order_and_a_bad_one_costs_itself() -> None:

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from pi_runtime.errors import SpeechError, UsageError
-from pi_runtime.speech import SpeechConfig, SpeechSession, WavFile
+from pi_runtime.speech import SpeechConfig, SpeechSession, Spoken, WavFile
 from pi_runtime.speech.engines import ENGINES
+from pi_runtime.speech.engines.silent import SECONDS_PER_CHARACTER
 from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.processes import Cancelled
 from tests.helpers.processes import NotedProgram, marked, once, wait_for
@@ -318,3 +319,50 @@ def test_an_engine_that_fails_a_whole_text_is_closed(monkeypatch: pytest.MonkeyP
             with pytest.raises(SpeechError, match="it is broken"):
                 session.speak("Hello.", Recorder())
             assert Failing.closed == text
+
+
+# --- sentence by sentence ------------------------------------------------------------------------
+
+
+def test_each_sentence_is_yielded_before_its_sound() -> None:
+    sink = Recorder()
+    with SpeechSession(SpeechConfig(engine="none", sentence_silence=0)) as session:
+        saying = session.say(["One tw", "o. Three."], sink)
+        assert next(saying) == "One two."
+        assert not sink.samples
+        assert next(saying) == "Three."
+        assert sink.heard.seconds == pytest.approx(SECONDS_PER_CHARACTER * len("One two."))
+        with pytest.raises(StopIteration) as end:
+            next(saying)
+    assert end.value.value == Spoken(2, "none", "en", cancelled=False)
+
+
+def test_closed_it_is_over_and_a_file_holds_what_was_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    with SpeechSession(SpeechConfig(engine="none")) as session:
+        for sentence in session.say("One. Two. Three.", WavFile(path)):
+            if sentence == "Two.":
+                break
+        del sentence
+        assert Pcm.from_wav(path.read_bytes()).seconds < 1
+        assert session.speak("Four.", Recorder()).sentences == 1, "and the session goes on"
+
+
+def test_a_failure_in_between_writes_no_file(tmp_path: Path) -> None:
+    def fail(sentence: str) -> None:
+        raise RuntimeError(sentence)
+
+    with (
+        SpeechSession(SpeechConfig(engine="none")) as session,
+        pytest.raises(RuntimeError, match="One"),
+    ):
+        session.speak("One. Two.", WavFile(tmp_path / "a.wav"), fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_is_a_wav_file_in_memory() -> None:
+    with SpeechSession(SpeechConfig(engine="none", sentence_silence=0)) as session:
+        sound = Pcm.from_wav(session.wav(["One. ", "Two."]))
+        assert sound.seconds == pytest.approx(8 * SECONDS_PER_CHARACTER)
+        session.config = SpeechConfig(engine="none", sample_rate=8000)
+        assert Pcm.from_wav(session.wav("One.")).rate == 8000
