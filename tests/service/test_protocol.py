@@ -60,12 +60,16 @@ def test_a_request_out_of_bounds_is_refused(message: object) -> None:
 WRONG: dict[str, list[Any]] = {
     "temperature": ["0.5", True, -1, 10**400, [], [1, None, "x"], [[1]], {"a": 1}],
     "max_gen_length": ["5", True, 0, -1, 1.5, None, [5], 10**12],
+    **dict.fromkeys(("finish_sentence", "skip_fragment", "unescape"), ["yes", 1, 0, None, []]),
 }
 """By member of `SamplingParams`: what nobody may give."""
 
 TOO_MUCH: dict[str, list[Any]] = {
     "temperature": [2 * MAX_TEMPERATURE, [0.5] * (TEMPERATURES + 1)],
     "max_gen_length": [TOKENS + 1],
+    "finish_sentence": [],
+    "skip_fragment": [],
+    "unescape": [],
 }
 """What the owner may give and a stranger may not."""
 
