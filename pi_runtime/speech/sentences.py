@@ -40,8 +40,9 @@ def split_sentences(pieces: Iterable[str], limit: int = MAX_SENTENCE) -> Iterato
     """Yield the sentences of a text that comes in pieces, without the space around them.
 
     A sentence ends at a stop, question or exclamation mark or ellipsis that a space follows, at a
-    line break, or after a CJK stop; but not behind an abbreviation or a list's number. Text of more than `limit` characters without any is cut
-    behind a comma, else at a space, else anywhere; inside a number only if it has no end.
+    line break, or after a CJK stop; but not behind an abbreviation or a list's number. Text of more
+    than `limit` characters without any is cut behind a comma, else at a space, else anywhere;
+    inside a number only if it has no end.
     """
     text = ""
     for piece in pieces:

@@ -45,7 +45,7 @@ _PHONES = tuple(
         rf"(?:\d{{3}}[{_SPACES}])?\d{{2,4}}(?:-\d{{2,4}}){{2,4}}",
     )
 )
-_SHORT_PHONE = re.compile(r"\d{3}-\d{4}(?![0-9]|[-.,/:–—][0-9])")
+_SHORT_PHONE = re.compile(r"[2-9]\d\d-\d{4}(?![0-9]|[-.,/:–—][0-9])")
 _PHONE_DIGITS = range(7, 16)
 _YEAR_FIRST = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?![0-9]|[-.,][0-9])")
 _YEAR_LAST = re.compile(r"(\d{1,2})([./])(\d{1,2})\2(\d{4})(?![0-9]|[-.,/][0-9])")
@@ -303,8 +303,12 @@ class _Walk:
 
     @staticmethod
     def _are_addresses(groups: list[str], mark: str) -> bool:
-        """Return whether it is 192.168.100.200."""
-        return mark == "." and len(groups) == 4 and all(int(group) < 256 for group in groups)
+        """Return whether it is 192.168.100.200, which could be an amount where stops group."""
+        return (
+            mark == "."
+            and len(groups) == 4
+            and all(int(group) < 256 and group == str(int(group)) for group in groups)
+        )
 
     def _say_several(self, groups: list[str], marks: list[str], to: int) -> None:
         said = self._digits(groups[0])
@@ -518,9 +522,9 @@ class _Walk:
 
     def _minus(self) -> bool:
         """Read the sign that is a minus and nothing else."""
-        return bool(_NUMBER_FOLLOWS.match(self.text, self.at + 1)) and self._operator(
-            self.words.minus
-        )
+        after = self.at + 1
+        number = _NUMBER_FOLLOWS.match(self.text, after) or _NUMBER_STARTS.match(self.text, after)
+        return bool(number) and self._operator(self.words.minus)
 
     def _dash(self, may_be_minus: bool) -> bool:
         text, at = self.text, self.at
