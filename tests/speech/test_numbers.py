@@ -78,10 +78,7 @@ def amounts(draw: st.DrawFn, language: str) -> Form:
 def decimals(draw: st.DrawFn, language: str) -> Form:
     whole = draw(st.integers(0, 10**7))
     fraction = draw(st.text("0123456789", min_size=1, max_size=7))
-    if language == "en" or (language == "ru" and draw(st.booleans())):
-        mark = "."
-    else:
-        mark = ","
+    mark = draw(st.sampled_from({"en": ".", "de": ",", "ru": ",."}[language]))
     written = str(whole)
     if whole >= 1000 and draw(st.booleans()):
         written = grouped(whole, draw(st.just(SEPARATORS[language]) | SPACES))

@@ -23,6 +23,7 @@ from pi_runtime.speech.normalise.words import words_of
 __all__ = ["ANY", "ENGLISH", "LONGEST_WORD", "RUSSIAN", "Alphabet", "normalise"]
 
 _START_MARK = re.compile(r"<s>")
+_NUMERO = re.compile(r"(?<!\w)N[or]\.\s?(?=[0-9])")
 _BEFORE_NUMBER = re.compile(r"\b[1-9][0-9]+(?=[ ,]+[0-9])")
 
 
@@ -34,7 +35,7 @@ def normalise(text: str, alphabet: Alphabet, language: str = "") -> str:
     >>> normalise("№5: −3 °C, 5-7 км", ANY, "ru")
     'номер 5, минус 3 градуса Цельсия, 5, 7 километров'
     """
-    text = unified(_START_MARK.sub(" ", text))
+    text = _NUMERO.sub("№", unified(_START_MARK.sub(" ", text)))
     words = words_of(language or language_of([text]))
     said = punctuated(written_with(alphabet, read_numbers(text, words, alphabet)), alphabet)
     if not alphabet.reads_lists and words.spell is not None:

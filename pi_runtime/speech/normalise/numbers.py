@@ -57,6 +57,9 @@ _DEGREES = re.compile(rf"[{_SPACES}]?°(?:[{_SPACES}]?([CcСсFf])(?!\w))?")
 _MONEY = re.compile(rf"[{_SPACES}]?([{_CURRENCIES}])")
 _SCALE = re.compile(rf"[{_SPACES}]([^\W\d_]{{3,10}})(?!\w)(\.?)")
 _UNIT = re.compile(rf"[{_SPACES}]?([^\W\d_]{{2,4}})(?!\w)(\.?)")
+_WORD_BEHIND = re.compile(rf"[{_SPACES}]([^\W\d_]{{1,20}})(?!\w)(\.?)")
+_WORD_BEFORE = re.compile(rf"(?<!\w)([^\W\d_]{{1,2}})[{_SPACES}]\Z")
+_NOTHING = re.compile("")
 _ENDING = re.compile(r"-([^\W\d_]{1,3})(?!\w)")
 _ENGLISH_ENDING = re.compile(r"(?:st|nd|rd|th|s)(?!\w)", re.IGNORECASE)
 _YEAR_WORD = re.compile(rf"[{_SPACES}]?(?:г\.|года?(?!\w))")
@@ -254,6 +257,8 @@ class _Walk:
             and len(number.whole) < 5
         ):
             said = words.ordinal(number.amount, match[1].lower())
+        elif agreeing := self._agreeing(number, to):
+            said, match = agreeing
         if said and match:
             self._say_number(number, said, match.end())
             return
@@ -261,6 +266,25 @@ class _Walk:
         if match := _EXPONENT.match(text, to):
             sign = words.plus if match[1] == "+" else words.minus
             self._say(f"{words.exponent} {sign}", match.end())
+
+    def _agreeing(self, number: _Number, to: int) -> tuple[str, re.Match[str]] | None:
+        """Return a number in the form that the words beside it want, and where it ends."""
+        behind = _WORD_BEHIND.match(self.text, to)
+        if not behind or not self.words.agreeing or number.fraction or number.said:
+            return None
+        if len(number.whole) > LONGEST_NUMBER or number.whole[0] == "0":
+            return None
+        before = _WORD_BEFORE.search(self.text, max(self.at - 4, 0), self.at)
+        said = self.words.agreeing(
+            number.amount, before[1].lower() if before else "", behind[1].lower()
+        )
+        abbreviated = behind[1].lower() == "г"
+        end = behind if abbreviated else _NOTHING.match(self.text, to)
+        if abbreviated and not behind[2]:
+            return None
+        if abbreviated and not _SENTENCE_GOES_ON.match(self.text, behind.end()):
+            said += " ."
+        return (said, end) if said.strip(" .") and end else None
 
     def _scaled(self, scale: re.Match[str]) -> tuple[re.Match[str], str]:
         """Return where a unit behind a scale ends, as in 5 тыс. руб., and its name."""

@@ -7,6 +7,7 @@ nothing is known numbers are held apart by a comma, which is a pause.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -99,6 +100,8 @@ class Words:
     """Day, month's name and year as a text."""
     ordinal: Callable[[int, str], str] | None = None
     """A number below ten thousand with the letters behind its hyphen; "" if they are no ending."""
+    agreeing: Callable[[int, str, str], str] | None = None
+    """A number in words that agree with the words before and behind it; "" if digits do."""
     fraction: Callable[[int, int], str] | None = None
     """A fraction less than one with a spelled denominator."""
     spell: Callable[[int], str] | None = None
@@ -152,8 +155,31 @@ def _russian_fraction(above: int, below: int) -> str:
     return f"{russian(above, feminine=True)} {name}"
 
 
+def _russian_agreeing(number: int, before: str, behind: str) -> str:
+    """Say years and days of a month as ordinals, and "одна", "две" before nouns of time,
+    money and what is often counted.
+
+    "г" stands for the word that it abbreviates, which is added.
+    """
+    if behind == "г" and 1000 <= number < 3000:
+        case, year = ("м", "году") if before in ("в", "во") else ("го", "года")
+        return f"{russian_ordinal(number, case)} {year}"
+    if behind in _RU_YEARS and 1000 <= number < 3000:
+        return russian_ordinal(number, _RU_YEARS[behind])
+    if behind in _RU.months:
+        return russian_ordinal(number, "го") if 1 <= number <= 31 else ""
+    noun = _RU_FEMININE.fullmatch(behind)
+    if noun and number % 100 not in (11, 12):
+        if number % 10 == 1 and noun[1] in "аяую":
+            said = russian(number, feminine=True)
+            return said if noun[1] in "ая" else said.removesuffix("а") + "у"
+        if number % 10 == 2 and noun[1] in "ыи":
+            return russian(number, feminine=True)
+    return ""
+
+
 def _russian_date(day: int, month: str, year: str) -> str:
-    return f"{russian_ordinal(day, 'е')} {month} {russian_ordinal(int(year), 'го')} года"
+    return f"{russian_ordinal(day, 'го')} {month} {russian_ordinal(int(year), 'го')} года"
 
 
 _EN = Words(
@@ -173,8 +199,8 @@ _EN = Words(
     power="to the power of",
     slash="slash",
     equals="equals",
-    less="less than",
-    greater="greater than",
+    less="is less than",
+    greater="is greater than",
     about="about",
     and_="and",
     with_="and",
@@ -286,6 +312,11 @@ _RU_SCALES = (
     Noun("миллиард", "миллиарда", "миллиардов"),
     Noun("триллион", "триллиона", "триллионов"),
 )
+_RU_FEMININE = re.compile(
+    "(?:минут|секунд|недел|тонн|тысяч|копейк|страниц|строк|книг|комнат|машин|женщин|девочк|девушк|"
+    "собак|кошк)([аяуюыи])"
+)
+_RU_YEARS = {"год": "й", "года": "го", "году": "м", "годом": "ым"}
 _RU = _Russian(
     stop_thousands=False,
     phone_digits=False,
@@ -341,6 +372,7 @@ _RU = _Russian(
         "трлн": _RU_SCALES[3],
         "руб": _RU_ROUBLE,
         "коп": _RU_KOPECK,
+        "гг": _constant("годы"),
         "кг": Noun("килограмм", "килограмма", "килограммов"),
         "км": Noun("километр", "километра", "километров"),
         "см": Noun("сантиметр", "сантиметра", "сантиметров"),
@@ -353,6 +385,7 @@ _RU = _Russian(
     ),
     date=_russian_date,
     ordinal=russian_ordinal,
+    agreeing=_russian_agreeing,
     fraction=_russian_fraction,
     spell=russian,
     form=russian_form,
