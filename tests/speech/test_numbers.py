@@ -308,6 +308,7 @@ def test_a_dash_is_no_minus(text: str, voice: str) -> None:
     assert numbers_heard(normalise(text.format(5), alphabet, language), language) == ["5"]
 
 
+@settings(deadline=None)  # num2words is imported in the first example
 @given(st.integers(0, 10**9 - 1) | st.integers(0, 2000))
 def test_spelled_numbers_are_those_of_num2words(number: int) -> None:
     num2words = pytest.importorskip("num2words", reason="pip install num2words").num2words
@@ -325,6 +326,7 @@ CASES = {"й": ("n", "m"), "я": ("n", "f"), "е": ("n", "n"), "го": ("g", "m"
          "м": ("p", "m"), "ю": ("a", "f")}  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.integers(1, 9999), st.sampled_from(sorted(CASES)))
 def test_russian_ordinals_are_those_of_num2words(number: int, ending: str) -> None:
     num2words = pytest.importorskip("num2words", reason="pip install num2words").num2words
