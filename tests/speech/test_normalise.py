@@ -81,7 +81,7 @@ def test_nothing_outside_the_alphabet_is_left(text: str) -> None:
         assert not said.startswith(("-", " "))
         assert all(alphabet.knows(c) or c in ".,!?;'- " for c in said)
         assert "[[" not in said
-        if not any(c.isnumeric() for c in text):
+        if language and not any(c.isnumeric() for c in text):
             assert normalise(said, alphabet, language) == said
 
 

@@ -106,7 +106,7 @@ class _Walk:
             )
             if glued:
                 self.out[-1] = self.out[-1][:-1]
-        if character.isalnum():
+        if not character.isspace():
             self.in_sum = False
         self.out.append(character)
         self.at += 1
@@ -366,9 +366,8 @@ class _Walk:
         return self._say(word, self.at + 1)
 
     def _operator(self, word: str) -> bool:
-        self._say(word, self.at + 1)
-        self.in_sum = True
-        return True
+        self.in_sum = self._behind_number() or self.text[self.at] == "="
+        return self._say(word, self.at + 1)
 
     def _between(self, word: str) -> bool:
         if self._behind_number() and _NUMBER_FOLLOWS.match(self.text, self.at + 1):

@@ -20,9 +20,9 @@ _LONG_WORD = re.compile(rf"(\w{{{LONGEST_WORD}}})(?=\w)")
 
 def punctuated(text: str, alphabet: Alphabet) -> str:
     """Return a text with hyphens and apostrophes only inside words and single stops behind them."""
-    text = _LONG_WORD.sub(r"\1 ", _LOOSE_JOINT.sub(" ", text))
     if alphabet.silent:
         text = re.sub(rf"(?<!\w)[{alphabet.silent}]+(?!\w)", " ", text)
+    text = _LONG_WORD.sub(r"\1 ", _LOOSE_JOINT.sub(" ", text))
     text = _STOPS.sub(_strongest, " ".join(text.split()))
     return " ".join(text.split()).lstrip(".,;!? ").rstrip(" ,;")
 
