@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pi_runtime.speech.normalise import ANY, ENGLISH, RUSSIAN, Alphabet, normalise
@@ -330,6 +330,7 @@ CASES = {"й": ("n", "m"), "я": ("n", "f"), "е": ("n", "n"), "го": ("g", "m"
 @given(st.integers(1, 9999), st.sampled_from(sorted(CASES)))
 def test_russian_ordinals_are_those_of_num2words(number: int, ending: str) -> None:
     num2words = pytest.importorskip("num2words", reason="pip install num2words").num2words
+    assume(ending != "е" or number % 10)  # a decade: 90-е
     case, gender = CASES[ending]
     theirs = num2words(number, to="ordinal", lang="ru", case=case, gender=gender)
     assert russian_ordinal(number, ending) == theirs.removeprefix("одна ")

@@ -60,6 +60,7 @@ _SENTENCE_GOES_ON = re.compile(r"\s*[^\W_A-ZА-ЯЁ]|\s*[,;:)?!–—-]")
 _NUMBER_FOLLOWS = re.compile(rf"[{SPACES}]?[-–{MINUS}]?\.?[0-9]")
 _NUMBER_STARTS = re.compile(rf"(?:[{_CURRENCIES}][{SPACES}]?)?\.?[0-9]")
 _SUM_GOES_ON = re.compile(rf"[{SPACES}]?[0-9]{{1,15}}(?:[.,][0-9]{{1,15}})?[{SPACES}]?=")
+_CHAIN_GOES_ON = re.compile(r"[-–—][0-9]{1,15}[-–—][0-9]")
 _POWER = re.compile(rf"\^([-+{MINUS}]?)([0-9])([0-9]?)")
 
 
@@ -81,6 +82,8 @@ class _Walk:
         """Where the last number ended."""
         self.in_sum = False
         """Whether a hyphen between numbers would be a minus, as in 2+3-1."""
+        self.in_chain = False
+        """Whether more than two numbers are joined by hyphens, as in 4-4-2."""
         self.readers = self._readers()
 
     def read(self) -> str:
@@ -410,7 +413,10 @@ class _Walk:
             signed = after in ("-", MINUS) and _NUMBER_STARTS.match(text, at + 2)
             if number or signed:
                 is_sum = self.in_sum or _SUM_GOES_ON.match(text, at + 1)
-                self._say(self.words.minus if is_sum and may_be_minus else self.words.to, at + 1)
+                chain_goes_on = bool(_CHAIN_GOES_ON.match(text, at))
+                joint = "," if chain_goes_on or self.in_chain else self.words.to
+                self.in_chain = chain_goes_on
+                self._say(self.words.minus if is_sum and may_be_minus else joint, at + 1)
                 if signed:
                     self._say(self.words.minus, at + 2)
                 return True

@@ -145,6 +145,8 @@ def russian_ordinal(number: int, ending: str) -> str:
         return "восьми" if number == 8 else russian(number)[:-1] + "и"
     if ending not in _RU_ENDINGS:
         return ""
+    if ending == "е" and number % 10 == 0 and (40 <= number < 100 or number >= 1000):
+        ending = "ые"  # a decade
     hard, third = _RU_ENDINGS[ending]
     if number and number % 1000 == 0:
         return _RU_ROUND_THOUSANDS[number // 1000] + hard
