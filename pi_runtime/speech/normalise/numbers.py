@@ -18,13 +18,13 @@ from functools import partial
 
 from pi_runtime.speech.normalise.alphabet import Alphabet
 from pi_runtime.speech.normalise.characters import MINUS
-from pi_runtime.speech.normalise.spoken import LONGEST_NUMBER, Wording
-from pi_runtime.speech.normalise.words import SPELLED_DENOMINATORS, Words
+from pi_runtime.speech.normalise.spoken import Wording
+from pi_runtime.speech.normalise.suffixes import Suffixes
+from pi_runtime.speech.normalise.words import CURRENCIES, SPELLED_DENOMINATORS, Words
 from pi_runtime.speech.normalise.written import DIGITS, SPACES, Number, Row, digits_at, row_at
 
 _OPENERS = "([{<\"'«„“=≈~±*/^×÷:,;|+"
 """What a minus may stand behind, besides a space."""
-_CURRENCIES = "$€£₽₴₸₹¥¢₩₺₪"
 
 # Each of these is of bounded length: it is tried at every number, at a constant cost.
 _GAP = f"[{SPACES}-]"
@@ -45,20 +45,10 @@ _YEAR_LAST = re.compile(r"(\d{1,2})([./])(\d{1,2})\2(\d{4})(?![0-9]|[-.,/][0-9])
 _TIME = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?(?![0-9]|[:.,][0-9])")
 _FRACTION = re.compile(r"(\d{1,2})/(\d{1,2})(?![0-9]|[/.,][0-9])")
 _EXPONENT = re.compile(rf"[eE]([-+{MINUS}])(?=[0-9])")
-_PERCENT = re.compile(rf"[{SPACES}]?([%‰])")
-_DEGREES = re.compile(rf"[{SPACES}]?°(?:[{SPACES}]?([CcСсFf])(?!\w))?")
-_MONEY = re.compile(rf"[{SPACES}]?([{_CURRENCIES}])")
-_SCALE = re.compile(rf"[{SPACES}]([^\W\d_]{{3,10}})(?!\w)(\.?)")
-_UNIT = re.compile(rf"[{SPACES}]?([^\W\d_]{{2,4}})(?!\w)(\.?)")
-_WORD_BEHIND = re.compile(rf"[{SPACES}]([^\W\d_]{{1,20}})(?!\w)(\.?)")
-_WORD_BEFORE = re.compile(rf"(?<!\w)([^\W\d_]{{1,2}})[{SPACES}]\Z")
-_NOTHING = re.compile("")
-_ENDING = re.compile(r"-([^\W\d_]{1,3})(?!\w)")
 _ENGLISH_ENDING = re.compile(r"(?:st|nd|rd|th|s)(?!\w)", re.IGNORECASE)
 _YEAR_WORD = re.compile(rf"[{SPACES}]?(?:г\.|года?(?!\w))")
-_SENTENCE_GOES_ON = re.compile(r"\s*[^\W_A-ZА-ЯЁ]|\s*[,;:)?!–—-]")
 _NUMBER_FOLLOWS = re.compile(rf"[{SPACES}]?[-–{MINUS}]?\.?[0-9]")
-_NUMBER_STARTS = re.compile(rf"(?:[{_CURRENCIES}][{SPACES}]?)?\.?[0-9]")
+_NUMBER_STARTS = re.compile(rf"(?:[{CURRENCIES}][{SPACES}]?)?\.?[0-9]")
 _SUM_GOES_ON = re.compile(rf"[{SPACES}]?[0-9]{{1,15}}(?:[.,][0-9]{{1,15}})?[{SPACES}]?=")
 _CHAIN_GOES_ON = re.compile(r"[-–—][0-9]{1,15}[-–—][0-9]")
 _POWER = re.compile(rf"\^([-+{MINUS}]?)([0-9])([0-9]?)")
@@ -75,6 +65,7 @@ class _Walk:
         self.words = words
         self.alphabet = alphabet
         self.wording = Wording(words, alphabet)
+        self.suffixes = Suffixes(text, self.wording)
         self.at = 0
         self.out: list[str] = []
         self.last: Number | None = None
@@ -172,73 +163,11 @@ class _Walk:
 
     def _with_suffix(self, number: Number, to: int) -> None:
         """Say a number with what follows it."""
-        text, words = self.text, self.words
-        said = ""
-        if match := _PERCENT.match(text, to):
-            said = self.wording.counted(
-                number, words.percent if match[1] == "%" else words.permille
-            )
-        elif match := _DEGREES.match(text, to):
-            scale = {"c": words.celsius, "с": words.celsius, "f": words.fahrenheit}
-            said = self.wording.counted(number, words.degree)
-            said += f" {scale[match[1].lower()]}" if match[1] else ""
-        elif (match := _MONEY.match(text, to)) and not (
-            match[0] != match[1] and DIGITS.match(text, match.end())
-        ):
-            said = self.wording.money(number, match[1])
-        elif (match := _UNIT.match(text, to)) and match[1].lower() in words.units:
-            said = self.wording.counted(number, words.units[match[1].lower()])
-            if words.units[match[1].lower()] in words.scales:
-                match, unit = self._scaled(match)
-                said += unit
-            if match[0].endswith(".") and not _SENTENCE_GOES_ON.match(text, match.end()):
-                said += " ."
-        elif (
-            (match := _ENDING.match(text, to))
-            and words.ordinal
-            and not number.fraction
-            and len(number.whole) < 5
-        ):
-            said = words.ordinal(number.amount, match[1].lower())
-        elif agreeing := self._agreeing(number, to):
-            said, match = agreeing
-        if said and match:
-            self._say_number(number, said, match.end())
-            return
-        self._say_number(number, self.wording.number(number), to)
-        if match := _EXPONENT.match(text, to):
-            sign = words.plus if match[1] == "+" else words.minus
-            self._say(f"{words.exponent} {sign}", match.end())
-
-    def _agreeing(self, number: Number, to: int) -> tuple[str, re.Match[str]] | None:
-        """Return a number in the form that the words beside it want, and where it ends."""
-        behind = _WORD_BEHIND.match(self.text, to)
-        if not behind or not self.words.agreeing or number.fraction or number.said:
-            return None
-        if len(number.whole) > LONGEST_NUMBER or number.whole[0] == "0":
-            return None
-        before = _WORD_BEFORE.search(self.text, max(self.at - 4, 0), self.at)
-        said = self.words.agreeing(
-            number.amount, before[1].lower() if before else "", behind[1].lower()
-        )
-        abbreviated = behind[1].lower() == "г"
-        end = behind if abbreviated else _NOTHING.match(self.text, to)
-        if abbreviated and not behind[2]:
-            return None
-        if abbreviated and not _SENTENCE_GOES_ON.match(self.text, behind.end()):
-            said += " ."
-        return (said, end) if said.strip(" .") and end else None
-
-    def _scaled(self, scale: re.Match[str]) -> tuple[re.Match[str], str]:
-        """Return where a unit behind a scale ends, as in 5 тыс. руб., and its name."""
-        words = self.words
-        unit = _UNIT.match(self.text, scale.end())
-        if unit and unit[1].lower() in words.units:
-            return unit, f" {words.units[unit[1].lower()].many}"
-        money = _MONEY.match(self.text, scale.end())
-        if money and not DIGITS.match(self.text, money.end()):
-            return money, f" {self.wording.currency(money[1])}"
-        return scale, ""
+        said, end = self.suffixes.read(number, self.at, to)
+        self._say_number(number, said, end)
+        if end == to and (match := _EXPONENT.match(self.text, to)):
+            sign = self.words.plus if match[1] == "+" else self.words.minus
+            self._say(f"{self.words.exponent} {sign}", match.end())
 
     # What is written as a whole.
 
@@ -354,7 +283,7 @@ class _Walk:
             "(": partial(self._phone),
             ".": partial(self._bare_fraction),
         }
-        readers |= {sign: partial(self._currency, sign) for sign in _CURRENCIES}
+        readers |= {sign: partial(self._currency, sign) for sign in CURRENCIES}
         readers |= {letter: partial(self._by) for letter in "xXхХ"}
         return readers
 
@@ -493,18 +422,7 @@ class _Walk:
             if number is None:
                 self._say_several(row)
                 return self._say(self.wording.currency(sign), to)
-            scale = _SCALE.match(text, to)
-            if scale and scale[1].lower() in self.words.scale_words:
-                noun = self.words.units.get(scale[1].lower())
-                said = (
-                    self.wording.counted(number, noun)
-                    if noun
-                    else f"{self.wording.number(number)} {scale[1]}"
-                )
-                self._say_number(number, f"{said} {self.wording.currency(sign)}", scale.end(1))
-                if scale[2] and _SENTENCE_GOES_ON.match(text, scale.end()):
-                    self.at = scale.end()
-                return True
-            self._say_number(number, self.wording.money(number, sign), to)
+            said, to = self.suffixes.behind_currency(sign, number, to)
+            self._say_number(number, said, to)
             return True
         return self._say(self.wording.currency(sign), self.at + 1)

@@ -19,6 +19,7 @@ from pi_runtime.speech.normalise.spelling import (
     russian_ordinal,
 )
 
+CURRENCIES = "$€£₽₴₸₹¥¢₩₺₪"
 SPELLED_DENOMINATORS = range(2, 11)
 """Of the fractions that are read as such; 5/12 is "5 slash 12"."""
 
@@ -159,9 +160,9 @@ def _russian_agreeing(number: int, before: str, behind: str) -> str:
     """Say years and days of a month as ordinals, and "одна", "две" before nouns of time,
     money and what is often counted.
 
-    "г" stands for the word that it abbreviates, which is added.
+    "г." stands for the word that it abbreviates, which is added.
     """
-    if behind == "г" and 1000 <= number < 3000:
+    if behind == "г." and 1000 <= number < 3000:
         case, year = ("м", "году") if before in ("в", "во") else ("го", "года")
         return f"{russian_ordinal(number, case)} {year}"
     if behind in _RU_YEARS and 1000 <= number < 3000:
