@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from fractions import Fraction
 
 MAX_MARKS = 8
 """Combining marks on one letter; Unicode sorts them, in time that grows with their square."""
@@ -64,7 +63,11 @@ def _number(character: str) -> str:
     plain = unicodedata.normalize("NFKD", character)
     if plain.isascii() and plain.isalpha():
         return plain
-    return str(Fraction(unicodedata.numeric(character)).limit_denominator(1000))
+    plain = plain.replace("⁄", "/")
+    if re.fullmatch(r"[0-9]+/[0-9]*", plain):
+        return plain
+    value = unicodedata.numeric(character)
+    return f"{value:.15g}"
 
 
 def _without_endless_marks(text: str) -> str:
