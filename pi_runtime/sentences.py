@@ -4,7 +4,8 @@ Guarantee: the result does not depend on how the stream was cut into pieces, sin
 character by character.
 
 Known limits, pinned by tests: a sentence that ends with an abbreviation is taken together with the
-next one; a single capital letter with a stop is taken for an initial.
+next one; a single letter with a stop is taken for an initial; German ordinals (am 24. Dezember) are
+cut.
 """
 
 from __future__ import annotations
@@ -20,11 +21,16 @@ _CJK_STOPS = "。！？"
 _CJK_CLOSERS = "」』”’）"
 _INITIAL = re.compile(r"(?:^|[\s.(])[^\W\d_]\.\Z")
 _LAST_WORD = re.compile(r"([^\W\d_]+)\.\Z")
+_LIST_NUMBER = re.compile(r"\s*\d{1,3}\.\Z")
+_MAYBE_NUMBERED = re.compile(r"(?:^|\W)(?:nos?|art|sec|ch|mar|гл|ст)\.\s\Z", re.IGNORECASE)
+"""Words that are abbreviations before a number: No. 5."""
+_NUMERIC = frozenset("0123456789.,:/'-–—\u00a0\u202f\u2009")
 # fmt: off
 _ABBREVIATIONS = frozenset({
     "mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "approx", "jr", "sr", "vol", "fig",
     "гг", "руб", "коп", "тыс", "млн", "млрд", "ул", "им", "проф", "акад", "см", "ср", "напр",
-    "др", "пр",
+    "др", "пр", "стр", "рис", "табл", "кв", "корп", "тел", "обл", "пер", "просп", "пос",
+    "pp", "nr", "ca", "jan", "feb", "apr", "aug", "sept", "oct", "nov", "dec",
 })
 # fmt: on
 
@@ -33,8 +39,9 @@ def split_sentences(pieces: Iterable[str], limit: float = inf) -> Iterator[str]:
     """Yield the sentences of a text that comes in pieces, without the space around them.
 
     A sentence ends at a stop, question or exclamation mark or ellipsis that a space follows, at a
-    line break, or after a CJK stop. Text of more than `limit` characters without any is cut
-    behind a comma, else at a space, else anywhere.
+    line break, or after a CJK stop; but not behind an abbreviation or a list's number. Text of more
+    than `limit` characters without any is cut behind a comma, else at a space, else anywhere;
+    inside a number only if it has no end.
     """
     text = ""
     for piece in pieces:
@@ -78,13 +85,15 @@ def _ends_before(text: str, character: str) -> bool:
     if character in _LINE_ENDS:
         return True
     if character.isspace():
-        return text.rstrip(_CLOSERS).endswith(_STOPS) and not _abbreviated(text)
+        return text.rstrip(_CLOSERS).endswith(_STOPS) and not _goes_on(text)
+    if text[-1:].isspace() and _MAYBE_NUMBERED.search(text):
+        return not character.isdigit()
     bare = text.rstrip(_CJK_CLOSERS)
     return bare.endswith(tuple(_CJK_STOPS)) and character not in _CJK_STOPS + _CJK_CLOSERS
 
 
-def _abbreviated(text: str) -> bool:
-    if _INITIAL.search(text):
+def _goes_on(text: str) -> bool:
+    if _INITIAL.search(text) or _LIST_NUMBER.fullmatch(text) or _MAYBE_NUMBERED.search(text + " "):
         return True
     word = _LAST_WORD.search(text)
     return bool(word) and word[1].lower() in _ABBREVIATIONS  # type: ignore[index]
@@ -93,7 +102,12 @@ def _abbreviated(text: str) -> bool:
 def _forced_cut(text: str, limit: int) -> int:
     # A mark counts with its space: the comma of 1,234 and the colon of 12:30 are no places to cut.
     for marks in ((", ", "; ", ": "), (" ",)):
-        at = max(text.rfind(mark, limit // 3, limit) for mark in marks)
-        if at > 0:
-            return at + 1
-    return limit
+        found = max(text.rfind(mark, limit // 3, limit) for mark in marks)
+        while found > 0 and text[found - 1].isdigit() and text[found + 1].isdigit():  # 10 000
+            found = text.rfind(" ", limit // 3, found)
+        if found > 0:
+            return found + 1
+    at = limit
+    while at > limit // 2 and {text[at - 1], text[at]} <= _NUMERIC:
+        at -= 1
+    return at if at > limit // 2 else limit

@@ -23,6 +23,14 @@ from pi_runtime.sentences import split_sentences
         ("Пять руб. и 20 коп. всего. «Да.» Нет", ["Пять руб. и 20 коп. всего.", "«Да.»", "Нет"]),
         ("一句话。第二句！「好。」完", ["一句话。", "第二句！", "「好。」", "完"]),
         ("line one\nline two\n\n", ["line one", "line two"]),
+        ("См. стр. 5, рис. 3. Да", ["См. стр. 5, рис. 3.", "Да"]),
+        ("ул. Ленина, д. 5, кв. 7. Да", ["ул. Ленина, д. 5, кв. 7.", "Да"]),
+        ("Дом № 5. 10 человек", ["Дом № 5.", "10 человек"]),
+        ("1. First. 2. Second.", ["1. First.", "2. Second."]),
+        ("I have 5. You have 6.", ["I have 5.", "You have 6."]),
+        ("No. 5 is alive. No. Never.", ["No. 5 is alive.", "No.", "Never."]),
+        ("At 5 p.m. it ends. T. e. 5.", ["At 5 p.m. it ends.", "T. e. 5."]),
+        ("В 1939–1945 гг. и т. е. 5 млн. Да", ["В 1939–1945 гг. и т. е. 5 млн. Да"]),
         ("", []),
         ("   \n ", []),
     ],
@@ -40,9 +48,21 @@ def test_text_without_stops_is_cut_at_a_comma_then_a_space_then_anywhere() -> No
     assert list(split_sentences(["x" * 25], limit=10)) == ["x" * 10, "x" * 10, "x" * 5]
 
 
+def test_no_number_is_cut_that_has_an_end() -> None:
+    assert list(split_sentences(["aaa bbb 10 000 ccc"], limit=11)) == ["aaa bbb", "10 000 ccc"]
+    assert list(split_sentences(["aaaaaa, 1 000 000 ccc"], limit=14)) == [
+        "aaaaaa,",
+        "1 000 000 ccc",
+    ]
+    assert list(split_sentences(["aaaaaaaaaa1939–1945"], limit=13)) == ["aaaaaaaaaa", "1939–1945"]
+    assert list(split_sentences(["1" * 15], limit=10)) == ["1" * 10, "1" * 5]
+
+
 @settings(max_examples=300, deadline=None)
 @given(
-    st.text(alphabet="aБ .!?…\"')»。」\n,1г", max_size=60),
+    st.lists(st.sampled_from([*"aБ .!?…\"')»。」\n,1г", "No.", " 1 000", "стр."]), max_size=60).map(
+        "".join
+    ),
     st.lists(st.integers(1, 9), max_size=40),
     st.integers(5, 30),
 )

@@ -97,6 +97,7 @@ class SpeechSession:
             try:
                 self._speakers[language] = Speaker(
                     open_engines(self.config, language, self._catalog),
+                    language=language,
                     pitch=self.config.pitch,
                     volume=self.config.volume,
                 )

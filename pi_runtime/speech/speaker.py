@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.engines.base import Engine
-from pi_runtime.speech.normalise import sanitise
+from pi_runtime.speech.normalise import normalise
 from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.processes import Cancelled
 
@@ -20,14 +20,25 @@ _LOGGER = logging.getLogger(__name__)
 class Speaker:
     """Speaks with the first of several engines; keeps to the next once that one fails for good."""
 
-    def __init__(self, engines: Iterator[Engine], *, pitch: float = 1.0, volume: float = 1.0):
+    def __init__(
+        self,
+        engines: Iterator[Engine],
+        *,
+        language: str = "",
+        pitch: float = 1.0,
+        volume: float = 1.0,
+    ):
         """Take the first engine; the others are opened when they are needed.
+
+        `language` is that of the texts, for engines that do not know their voice's; "": each
+        sentence's own, by its script.
 
         Raises:
             SpeechError: there is none.
         """
         self._others = engines
         self.engine = next(engines)
+        self._language = language
         self._pitch = pitch
         self._volume = volume
         self._failures = 0
@@ -40,7 +51,7 @@ class Speaker:
         """
         if self._failures >= MAX_FAILURES:
             self._give_way()
-        text = sanitise(sentence, self.engine.alphabet)
+        text = normalise(sentence, self.engine.alphabet, self.engine.language or self._language)
         if not text:
             _LOGGER.info("nothing in %r can be pronounced", sentence)
             return None

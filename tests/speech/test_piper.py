@@ -13,7 +13,7 @@ import pytest
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech import SpeechConfig, SpeechSession
 from pi_runtime.speech.engines import ENGINES, Engine
-from pi_runtime.speech.normalise import sanitise
+from pi_runtime.speech.normalise import normalise
 from tests.helpers.processes import cpu_ticks, marked, once, wait_for
 from tests.helpers.speech import LONG, NASTY, PATIENCE, SHORT, Recorder, loudness
 
@@ -50,7 +50,10 @@ def test_piper_runs_no_command_and_loses_no_sentence(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for text in NASTY[:-2]:  # of a thousand letters it makes minutes of sound
-        assert piper.synthesize(sanitise(f"Evening {text}", piper.alphabet)).seconds > 0.2, text
+        assert (
+            piper.synthesize(normalise(f"Evening {text}", piper.alphabet, piper.language)).seconds
+            > 0.2
+        ), text
     assert not list(tmp_path.iterdir())
 
 

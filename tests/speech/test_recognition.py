@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pi_runtime.speech.engines import Engine
-from pi_runtime.speech.normalise import sanitise
+from pi_runtime.speech.normalise import normalise
 from pi_runtime.speech.pcm import Pcm
 
 SPOKEN = [
@@ -42,7 +42,7 @@ def test_festivals_english_is_understood(engine: Callable[..., Engine]) -> None:
     decoder = sphinx.Decoder(samprate=16_000, loglevel="FATAL")
     errors = 0
     for sentence in SPOKEN:
-        pcm = voice.synthesize(sanitise(sentence, voice.alphabet))
+        pcm = voice.synthesize(normalise(sentence, voice.alphabet, voice.language))
         pad = Pcm.silence(0.2, 16_000).samples
         decoder.start_utt()
         decoder.process_raw(pad + pcm.samples + pad, full_utt=True)
@@ -81,7 +81,7 @@ def test_festivals_russian_is_understood(engine: Callable[..., Engine], tmp_path
     voice = engine("festival", "ru")
     errors = 0
     for sentence in RUSSIAN_SPOKEN:
-        pcm = voice.synthesize(sanitise(sentence, voice.alphabet))
+        pcm = voice.synthesize(normalise(sentence, voice.alphabet, voice.language))
         sound = np.frombuffer(pcm.samples, "<i2").astype(np.float32) / 32768
         heard = " ".join(s.text for s in listener.transcribe(sound, language="ru")[0])
         errors += word_errors(sentence.replace("ё", "е"), heard.replace("ё", "е"))

@@ -84,3 +84,23 @@ def test_a_cancelled_sentence_is_no_failure() -> None:
 def test_where_nothing_can_be_pronounced_no_engine_is_asked() -> None:
     asked = speaker(Broken)
     assert asked.synthesize("… 👍") is None
+
+
+@pytest.mark.parametrize(
+    ("voice", "language", "said"),
+    [("ru", "en", "минус 5"), ("", "ru", "минус 5"), ("", "de", "minus 5"), ("", "", "minus 5")],
+)
+def test_numbers_are_said_in_the_voices_language_or_the_texts(
+    voice: str, language: str, said: str
+) -> None:
+    given: list[str] = []
+
+    class Listening(Silent):
+        def synthesize(self, text: str) -> Pcm:
+            given.append(text)
+            return super().synthesize(text)
+
+    engine = Listening(SpeechConfig(), VoiceCatalog())
+    engine.language = voice
+    Speaker(iter([engine]), language=language).synthesize("-5")
+    assert given == [said]
