@@ -1,5 +1,8 @@
 # Sourced by the other scripts: what they need of a fresh Debian machine.
 
+# shellcheck source=/dev/null
+. "$(dirname "${BASH_SOURCE[0]}")/install/sources.sh"
+
 say() { printf '== %s\n' "$*" >&2; }
 
 die() {
@@ -60,6 +63,7 @@ apt_install() {
 }
 
 SPEECH_PACKAGES="festival festvox-kallpc16k festvox-ru espeak-ng alsa-utils"
+RHVOICE_PACKAGES="rhvoice rhvoice-russian rhvoice-english"
 
 # The service's tests log in over a real sshd, let systemd examine the units, and boot a Debian.
 SERVICE_PACKAGES="openssh-server openssh-client locales systemd systemd-container mmdebstrap"
@@ -78,10 +82,36 @@ need_packages() {
 }
 
 # shellcheck disable=SC2086 # lists of words
-need_speech() { need_packages $SPEECH_PACKAGES; }
+need_speech() {
+    need_packages $SPEECH_PACKAGES
+    need_rhvoice || say "RHVoice cannot be installed here: its tests are skipped"
+}
 
 # shellcheck disable=SC2086
 need_service() { need_packages $SERVICE_PACKAGES; }
+
+# need_rhvoice: RHVoice is in contrib and non-free, which many systems do not look into. It is
+# installed from there without changing this system's own sources and lists.
+need_rhvoice() {
+    local root=() private
+    ! command -v RHVoice-test >/dev/null || return 0
+    [ "$(id -u)" = 0 ] || root=(sudo -n)
+    "${root[@]}" true 2>/dev/null || return 1
+    say "installing $RHVOICE_PACKAGES"
+    private=$(mktemp -d)
+    chmod 755 "$private" # apt fetches as a user of its own
+    mkdir -p "$private/sources" "$private/lists/partial"
+    debian_sources "$private/sources" main contrib non-free
+    set -- -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$private/sources" \
+        -o Dir::State::lists="$private/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
+    # shellcheck disable=SC2086 # a list of words
+    "${root[@]}" apt-get update -qq "$@" &&
+        "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+            --no-install-recommends "$@" $RHVOICE_PACKAGES >/dev/null
+    set -- $?
+    "${root[@]}" rm -rf "$private"
+    return "$1"
+}
 
 # fetch_stock FOLDER: textgenrnn's stock weights, out of its source distribution on PyPI (MIT).
 fetch_stock() {

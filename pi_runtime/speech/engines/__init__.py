@@ -13,6 +13,7 @@ from pi_runtime.speech.engines.espeak_ng import EspeakNg
 from pi_runtime.speech.engines.festival import Festival
 from pi_runtime.speech.engines.piper import Piper
 from pi_runtime.speech.engines.pyttsx3 import Pyttsx3
+from pi_runtime.speech.engines.rhvoice import RHVoice
 from pi_runtime.speech.engines.silent import Silent
 from pi_runtime.speech.language import AUTO, base_of, language_name, share_a_script
 
@@ -20,13 +21,19 @@ __all__ = ["ENGINES", "Engine", "Voice", "VoiceCatalog", "open_engines"]
 
 ENGINES: dict[str, type[Engine]] = {
     "piper": Piper,
+    "rhvoice": RHVoice,
     "festival": Festival,
     "espeak-ng": EspeakNg,
     "pyttsx3": Pyttsx3,
     "command": Command,
     "none": Silent,
 }
-_BEST_FIRST = ("piper", "festival", "espeak-ng", "pyttsx3")
+# By language, as Whisper understood them and by what they cost: see docs/speech.md.
+_BEST_FIRST = {
+    "ru": ("piper", "rhvoice", "festival", "espeak-ng", "pyttsx3"),
+    "en": ("piper", "rhvoice", "festival", "espeak-ng", "pyttsx3"),
+}
+_OTHERS = ("piper", "rhvoice", "espeak-ng", "pyttsx3")
 
 
 def open_engines(
@@ -55,7 +62,7 @@ def open_engines(
         return
     errors: dict[str, SpeechError] = {}
     found = False
-    for kind in _BEST_FIRST:
+    for kind in _BEST_FIRST.get(base_of(language), _OTHERS):
         try:
             engine = ENGINES[kind](config, catalog)
         except SpeechError as error:

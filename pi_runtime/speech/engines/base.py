@@ -26,6 +26,8 @@ class Voice:
     name: str
     language: str
     """Its language's code, e.g. `en` or `pt-br`."""
+    licence: str = ""
+    """What its makers allow, by the name of the licence; "" if it is not known."""
 
     def speaks(self, wanted: str) -> bool:
         """Return whether it is the voice of that name, or speaks that language."""

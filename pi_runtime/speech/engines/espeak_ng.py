@@ -13,6 +13,7 @@ from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.processes import OneShotProcess, query
 
 WORDS_PER_MINUTE = 175
+LICENCE = "GPL-3+"
 
 
 class EspeakNg:
@@ -53,7 +54,7 @@ class EspeakNg:
         # Pty Language Age/Gender VoiceName File Other Languages. Not every voice's own name is
         # understood by -v; its language is.
         rows = (line.split() for line in query(["espeak-ng", "--voices"]).splitlines()[1:])
-        return [Voice(cls.name, row[1], row[1]) for row in rows if len(row) >= 4]
+        return [Voice(cls.name, row[1], row[1], LICENCE) for row in rows if len(row) >= 4]
 
     def synthesize(self, text: str) -> Pcm:
         """See `Engine`."""

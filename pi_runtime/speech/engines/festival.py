@@ -30,6 +30,7 @@ _VOICES = {
     "don_diphone": ("en", "festvox-don"),
     "msu_ru_nsh_clunits": ("ru", "festvox-ru"),
 }
+_LICENCES = {"kal_diphone": "MIT-Festival", "msu_ru_nsh_clunits": "MIT-Festival"}
 _ALPHABETS = {"en": ENGLISH, "ru": RUSSIAN}
 _LIST = '(mapcar (lambda (v) (format t "%s\\n" v)) (voice.list))'
 _SPEAK = """\
@@ -88,7 +89,11 @@ class Festival:
         if not cls.available():
             return []
         listed = query(["festival", "--heap", HEAP_CELLS, "-b", _LIST]).split()
-        return [Voice(cls.name, name, _VOICES[name][0]) for name in listed if name in _VOICES]
+        return [
+            Voice(cls.name, name, _VOICES[name][0], _LICENCES.get(name, ""))
+            for name in listed
+            if name in _VOICES
+        ]
 
     def synthesize(self, text: str) -> Pcm:
         """See `Engine`."""
