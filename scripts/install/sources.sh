@@ -1,5 +1,7 @@
 # Sourced: RHVoice is in components of Debian's archive that a plain system does not look into.
 
+OUR_SOURCES="/etc/apt/sources.list.d/textgenrnn-pi.*"
+
 # debian_sources FOLDER COMPONENT…: write the sources that Debian itself comes from into FOLDER, with
 # these components instead of theirs. Keys, mirrors, suites and proxies stay what they are.
 debian_sources() {

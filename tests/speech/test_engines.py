@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from pi_runtime.errors import SpeechError, UsageError
-from pi_runtime.speech import SpeechConfig
+from pi_runtime.speech import SpeechConfig, SpeechSession
 from pi_runtime.speech.engines import ENGINES, Engine, open_engines
 from pi_runtime.speech.engines.piper import language_of_file
-from tests.helpers.speech import LONG, SHORT, VOICES, loudness, need_engine
+from pi_runtime.speech.language import UNSPOKEN, language_name
+from tests.helpers.speech import LONG, PATIENCE, SHORT, VOICES, loudness, need_engine
 
 
 @pytest.mark.parametrize(("name", "language"), VOICES)
@@ -56,7 +57,7 @@ def test_a_missing_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_language_without_a_voice() -> None:
-    with pytest.raises(SpeechError, match="festival has no voice 'xx'"):
+    with pytest.raises(SpeechError, match="festival has no voice for xx – leave --engine out"):
         next(open_engines(SpeechConfig(engine="festival"), "xx"))
 
 
@@ -133,13 +134,68 @@ def test_a_piper_voice_file_tells_its_language(
     assert language_of_file(tmp_path / name) == language
 
 
+GREETINGS = {
+    "el": "Καλησπέρα", "ja": "こんにちは", "ko": "안녕하세요", "th": "สวัสดีครับ", "he": "שלום",
+    "ka": "გამარჯობა", "bo": "བཀྲ་ཤིས", "km": "ជំរាបសួរ", "und-runic": "ᚠᚢᚦᚨᚱᚲ", "und-gothic": "𐌰𐌱𐌲",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", GREETINGS)
+@pytest.mark.parametrize("name", ["festival", "rhvoice", "espeak-ng", "auto"])
+def test_no_text_is_read_by_the_voice_of_another_language(name: str, language: str) -> None:
+    if name != "auto":
+        need_engine(name, "en")
+    text = GREETINGS[language]
+    spoken = not (language in UNSPOKEN or language.startswith("und"))
+    with SpeechSession(SpeechConfig(engine=name, sentence_time=PATIENCE)) as session:
+        assert session.language(text) == language
+        if spoken and name in ("espeak-ng", "auto"):
+            pcm = session.synthesize(text)
+            assert pcm
+            assert pcm.seconds < 5
+            return
+        by = "" if name == "auto" else f"{name} has "
+        with pytest.raises(SpeechError, match=f"^{by}no voice for {language_name(language)} – "):
+            session.synthesize(text)
+
+
+@pytest.mark.parametrize("language", ["en", "ru", "ka"])
+def test_a_foreign_word_is_not_spelt_out_with_the_name_of_its_script(language: str) -> None:
+    """As espeak-ng does by itself: "Thai letter E one six", for each letter."""
+    need_engine("espeak-ng", language)
+    with SpeechSession(SpeechConfig(engine="espeak-ng", language=language)) as session:
+        for foreign in ("你好世界", "สวัสดีครับ"):
+            assert session.synthesize(foreign) is None
+        for word in ("Hello", "Привет", "Καλησπέρα"):
+            pcm = session.synthesize(word)
+            assert pcm
+            assert pcm.seconds < 2, "it is written with letters of the voice's own"
+
+
+def test_where_nothing_is_installed_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    for kind in ("piper", "pyttsx3"):
+        monkeypatch.setattr(ENGINES[kind], "available", lambda *_: False)
+    for language, what in (
+        ("th", "no voice for Thai – sudo apt install espeak-ng"),
+        ("el", "no voice for Greek – sudo apt install espeak-ng"),
+        ("bo", "no voice for Tibetan – no engine here speaks it; "),
+        ("ru", "festival is not installed – sudo apt install festival festvox-ru"),
+    ):
+        with pytest.raises(SpeechError) as caught:
+            next(open_engines(SpeechConfig(), language))
+        assert str(caught.value).startswith(what)
+
+
 def test_an_engine_that_nobody_knows() -> None:
     with pytest.raises(UsageError, match="engine is 'sam' – take auto, piper, rhvoice, festival"):
         next(open_engines(SpeechConfig(engine="sam"), "en"))
 
 
 ORDER = {
-    "ru": ["piper", "rhvoice", "festival", "espeak-ng", "pyttsx3"],
+    "ru": ["piper", "rhvoice", "festival", "ru-tts", "espeak-ng", "pyttsx3"],
     "en": ["piper", "rhvoice", "festival", "espeak-ng", "pyttsx3"],
     "de": ["piper", "rhvoice", "espeak-ng", "pyttsx3"],
 }

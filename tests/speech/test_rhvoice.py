@@ -130,6 +130,6 @@ def test_what_is_missing_is_named(
     assert refusal("ru").startswith(
         f"RHVoice's Russian voices are not installed – {apt} rhvoice-russian (of Debian's contrib"
     )
-    assert refusal("ru", voice="Zoya").startswith("RHVoice has no voice 'Zoya' – ")
+    assert refusal("ru", voice="Zoya").startswith("rhvoice has no voice 'Zoya' – ")
     monkeypatch.setenv("PATH", "/nonexistent")
     assert refusal("uk").startswith(f"RHVoice is not installed – {apt} rhvoice-ukrainian (of ")

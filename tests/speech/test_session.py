@@ -308,7 +308,7 @@ def test_a_voice_that_is_installed_later_is_found(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     with SpeechSession(SpeechConfig(engine="espeak-ng")) as session:
-        with pytest.raises(SpeechError, match="espeak-ng has no voice 'en'"):
+        with pytest.raises(SpeechError, match="espeak-ng has no voice for English"):
             session.speak("One. Two.", Recorder())
         program.write_text(f'#!/bin/sh\nexec {real} "$@"\n')
         heard(session, "One. Two.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from pi_runtime.errors import SpeechError, UsageError
@@ -14,8 +14,16 @@ from pi_runtime.speech.engines.festival import Festival
 from pi_runtime.speech.engines.piper import Piper
 from pi_runtime.speech.engines.pyttsx3 import Pyttsx3
 from pi_runtime.speech.engines.rhvoice import RHVoice
+from pi_runtime.speech.engines.ru_tts import RuTts
 from pi_runtime.speech.engines.silent import Silent
-from pi_runtime.speech.language import AUTO, base_of, language_name, share_a_script
+from pi_runtime.speech.language import (
+    AUTO,
+    UNSPOKEN,
+    base_of,
+    language_name,
+    scripts_of,
+    share_a_script,
+)
 
 __all__ = ["ENGINES", "Engine", "Voice", "VoiceCatalog", "open_engines"]
 
@@ -23,6 +31,7 @@ ENGINES: dict[str, type[Engine]] = {
     "piper": Piper,
     "rhvoice": RHVoice,
     "festival": Festival,
+    "ru-tts": RuTts,
     "espeak-ng": EspeakNg,
     "pyttsx3": Pyttsx3,
     "command": Command,
@@ -30,7 +39,7 @@ ENGINES: dict[str, type[Engine]] = {
 }
 # By language, as Whisper understood them and by what they cost: see docs/speech.md.
 _BEST_FIRST = {
-    "ru": ("piper", "rhvoice", "festival", "espeak-ng", "pyttsx3"),
+    "ru": ("piper", "rhvoice", "festival", "ru-tts", "espeak-ng", "pyttsx3"),
     "en": ("piper", "rhvoice", "festival", "espeak-ng", "pyttsx3"),
 }
 _OTHERS = ("piper", "rhvoice", "espeak-ng", "pyttsx3")
@@ -44,8 +53,8 @@ def open_engines(
     Raises:
         UsageError: no engine has that name.
         VoiceError: the voice that the config names speaks another language.
-        SpeechError: there is none. The message is the best-known engine's: festival's if it has a
-            voice for the language, else espeak-ng's.
+        SpeechError: there is none. The message says what to install: festival if it has a voice for
+            the language, else espeak-ng.
     """
     catalog = catalog or VoiceCatalog()
     asked = config.language
@@ -72,7 +81,23 @@ def open_engines(
             found = True
             yield engine
     if not found:
-        raise errors["festival" if base_of(language) in ("en", "ru") else "espeak-ng"]
+        raise _no_voice(config, errors)
+
+
+def _no_voice(config: SpeechConfig, errors: Mapping[str, SpeechError]) -> SpeechError:
+    """Return what to say where no engine has a voice: what to install, if anything would help."""
+    if config.voice:
+        return SpeechError(
+            f"no voice {config.voice!r} here", "list them with rnn-speak --list-voices"
+        )
+    if "festival" in errors:
+        return errors["festival"]
+    known = scripts_of(config.language) and base_of(config.language) not in UNSPOKEN
+    todo = "no engine here speaks it; name a piper voice with --voice, or take --engine command"
+    return SpeechError(
+        f"no voice for {language_name(config.language)}",
+        "sudo apt install espeak-ng" if known and not EspeakNg.available() else todo,
+    )
 
 
 def _check_voice(engine: Engine, config: SpeechConfig, asked: str) -> None:

@@ -15,7 +15,7 @@ import shutil
 
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.config import SpeechConfig
-from pi_runtime.speech.engines.base import Voice, VoiceCatalog
+from pi_runtime.speech.engines.base import Voice, VoiceCatalog, no_voice
 from pi_runtime.speech.language import base_of
 from pi_runtime.speech.normalise import ENGLISH, RUSSIAN
 from pi_runtime.speech.pcm import Pcm
@@ -60,10 +60,7 @@ class Festival:
             if (voice == config.voice if config.voice else language == base_of(config.language))
         ]
         if not fitting:
-            raise SpeechError(
-                f"festival has no voice {config.voice or config.language!r}",
-                "take --engine espeak-ng, or see rnn-speak --list-voices",
-            )
+            raise no_voice(self.name, config)
         advice = f"sudo apt install festival {_VOICES[fitting[0]][1]}"
         program = shutil.which("festival")
         if not program:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from pi_runtime.errors import SpeechError, UsageError
 from pi_runtime.speech.config import SpeechConfig
-from pi_runtime.speech.engines.base import Voice, VoiceCatalog
+from pi_runtime.speech.engines.base import Voice, VoiceCatalog, alphabet_of, no_voice
 from pi_runtime.speech.language import base_of, language_code, language_name
-from pi_runtime.speech.normalise import ANY, ENGLISH, RUSSIAN
+from pi_runtime.speech.normalise import ENGLISH, RUSSIAN
 from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.processes import OneShotProcess
 
@@ -69,13 +69,11 @@ class RHVoice:
                 f"RHVoice's {language_name(config.language)} voices are not installed", advice
             )
         if not found:
-            raise SpeechError(
-                f"RHVoice has no voice {config.voice or config.language!r}",
-                "take --engine espeak-ng, or see rnn-speak --list-voices",
-            )
+            raise no_voice(self.name, config)
         voice = found[0].name
         self.language = found[0].language
-        self.alphabet = _ALPHABETS.get(base_of(self.language), ANY)
+        base = base_of(self.language)
+        self.alphabet = _ALPHABETS[base] if base in _ALPHABETS else alphabet_of(base)
         rate = round(min(max(100 * config.engine_rate, _SLOWEST), _FASTEST))
         profile = voice
         english = [each.name for each in catalog.voices(type(self)) if each.language == "en"]
