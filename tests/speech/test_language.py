@@ -63,7 +63,7 @@ def test_codes_and_regions(given: str, code: str) -> None:
     ("given", "says"),
     [("rusian", "language is 'rusian', did you mean russian? – give a language such as en, "),
      ("англиский", "language is 'англиский', did you mean английский? – give a language"),
-     ("quuxquux", "language is 'dothraki' – give a language such as en, ru, "),
+     ("quuxquux", "language is 'quuxquux' – give a language such as en, ru, "),
      ("", "language is '' – give a language"), ("r", "language is 'r' – give a language")],
 )  # fmt: skip
 def test_what_is_nobodys_language(given: str, says: str) -> None:

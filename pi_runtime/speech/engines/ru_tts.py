@@ -5,8 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import numpy as np
-
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.config import SpeechConfig
 from pi_runtime.speech.engines.base import Voice, VoiceCatalog, no_voice
@@ -58,7 +56,9 @@ class RuTts:
         out, _ = self._process.run(self._argv, text=f"{text}\n", encoding="koi8-r")
         if not out:
             raise SpeechError("ru-tts made no sound")
-        return Pcm(RATE, (np.frombuffer(out, np.int8).astype("<i2") << 8).tobytes())
+        samples = bytearray(2 * len(out))
+        samples[1::2] = out  # the high bytes
+        return Pcm(RATE, bytes(samples))
 
     def cancel(self) -> None:
         """See `Engine`."""
