@@ -82,35 +82,31 @@ need_packages() {
 }
 
 # shellcheck disable=SC2086 # lists of words
-need_speech() {
-    need_packages $SPEECH_PACKAGES
-    need_rhvoice || say "RHVoice cannot be installed here: its tests are skipped"
-}
+need_speech() { need_packages $SPEECH_PACKAGES; }
 
 # shellcheck disable=SC2086
 need_service() { need_packages $SERVICE_PACKAGES; }
 
-# need_rhvoice: RHVoice is in contrib and non-free, which many systems do not look into. It is
-# installed from there without changing this system's own sources and lists.
+# need_rhvoice: RHVoice, which is in components that many systems leave out. It comes from there
+# without a change to this system's own sources and lists. What needs it is skipped without it.
 need_rhvoice() {
-    local root=() private
+    local root=() private status=0
     ! command -v RHVoice-test >/dev/null || return 0
     [ "$(id -u)" = 0 ] || root=(sudo -n)
-    "${root[@]}" true 2>/dev/null || return 1
     say "installing $RHVOICE_PACKAGES"
     private=$(mktemp -d)
     chmod 755 "$private" # apt fetches as a user of its own
     mkdir -p "$private/sources" "$private/lists/partial"
+    [ "$(apt-cache show festival 2>/dev/null)" ] || "${root[@]}" apt-get update -qq || true
     debian_sources "$private/sources" main contrib non-free
-    set -- -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$private/sources" \
+    set -- -qq -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$private/sources" \
         -o Dir::State::lists="$private/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
     # shellcheck disable=SC2086 # a list of words
-    "${root[@]}" apt-get update -qq "$@" &&
-        "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-            --no-install-recommends "$@" $RHVOICE_PACKAGES >/dev/null
-    set -- $?
-    "${root[@]}" rm -rf "$private"
-    return "$1"
+    "${root[@]}" apt-get update "$@" &&
+        "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y --no-install-recommends "$@" $RHVOICE_PACKAGES >/dev/null || status=1
+    "${root[@]}" rm -rf "$private" || true
+    [ "$status" = 0 ] || say "RHVoice cannot be had here: its tests are skipped"
 }
 
 # fetch_stock FOLDER: textgenrnn's stock weights, out of its source distribution on PyPI (MIT).

@@ -41,12 +41,7 @@ class OneShotProcess:
             yield Path(name)
 
     def run(
-        self,
-        argv: Sequence[str],
-        *,
-        text: str = "",
-        encoding: str = "utf-8",
-        folder: Path | None = None,
+        self, argv: Sequence[str], *, text: str = "", folder: Path | None = None
     ) -> tuple[bytes, str]:
         """Run `argv` (never through a shell) with `text` on stdin; return stdout and stderr.
 
@@ -63,7 +58,7 @@ class OneShotProcess:
                 argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder
             )
         try:
-            out, err = process.communicate(text.encode(encoding, "replace"), timeout=self._timeout)
+            out, err = process.communicate(text.encode("utf-8"), timeout=self._timeout)
         except subprocess.TimeoutExpired:
             raise SpeechError(
                 f"{argv[0]} took longer than {self._timeout:g} s for a sentence"

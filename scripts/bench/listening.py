@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-
 HEARD_RATE = 16_000
 
 

@@ -33,7 +33,6 @@ VOICES: Sequence[tuple[str, str | None, str]] = (
     ("rhvoice", "Anna", "ru"),
     ("rhvoice", "Elena", "ru"),
     ("festival", None, "ru"),
-    ("ru-tts", None, "ru"),
     ("espeak-ng", None, "ru"),
     ("piper", None, "en"),
     ("rhvoice", "Alan", "en"),

@@ -195,7 +195,7 @@ def test_an_engine_that_nobody_knows() -> None:
 
 
 ORDER = {
-    "ru": ["piper", "rhvoice", "festival", "ru-tts", "espeak-ng", "pyttsx3"],
+    "ru": ["piper", "rhvoice", "festival", "espeak-ng", "pyttsx3"],
     "en": ["piper", "rhvoice", "festival", "espeak-ng", "pyttsx3"],
     "de": ["piper", "rhvoice", "espeak-ng", "pyttsx3"],
 }

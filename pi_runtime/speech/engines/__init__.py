@@ -14,7 +14,6 @@ from pi_runtime.speech.engines.festival import Festival
 from pi_runtime.speech.engines.piper import Piper
 from pi_runtime.speech.engines.pyttsx3 import Pyttsx3
 from pi_runtime.speech.engines.rhvoice import RHVoice
-from pi_runtime.speech.engines.ru_tts import RuTts
 from pi_runtime.speech.engines.silent import Silent
 from pi_runtime.speech.language import (
     AUTO,
@@ -31,7 +30,6 @@ ENGINES: dict[str, type[Engine]] = {
     "piper": Piper,
     "rhvoice": RHVoice,
     "festival": Festival,
-    "ru-tts": RuTts,
     "espeak-ng": EspeakNg,
     "pyttsx3": Pyttsx3,
     "command": Command,
@@ -39,7 +37,7 @@ ENGINES: dict[str, type[Engine]] = {
 }
 # By language, as Whisper understood them and by what they cost: see docs/speech.md.
 _BEST_FIRST = {
-    "ru": ("piper", "rhvoice", "festival", "ru-tts", "espeak-ng", "pyttsx3"),
+    "ru": ("piper", "rhvoice", "festival", "espeak-ng", "pyttsx3"),
     "en": ("piper", "rhvoice", "festival", "espeak-ng", "pyttsx3"),
 }
 _OTHERS = ("piper", "rhvoice", "espeak-ng", "pyttsx3")
