@@ -106,14 +106,14 @@ def digits(text: str, language: str) -> str:
 
     for token in tokens:
         if token[0].isdigit():
-            flush()
-            parts = re.split("[.,]", token)
-            if all(len(part) == 3 for part in parts[1:]) or len(parts) > 2:
-                found_number = "".join(parts)
-                current = int(found_number) if not found_number.startswith("0") else None
-                found += "" if current is not None else found_number
+            number = re.sub("[.,]", "", token)
+            if not (total and current is None and len(number) <= 3):  # "2 thousand 500"
+                flush()
+            if re.fullmatch(r"[1-9]\d*|[1-9]\d{0,2}([.,]\d{3})+", token):
+                current = int(number)  # "10 thousand"
             else:
-                found += "".join(parts)
+                flush()
+                found += number
             continue
         values = _VALUES[language].items()
         value = next((value for value, pattern in values if pattern.fullmatch(token)), None)

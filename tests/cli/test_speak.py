@@ -35,6 +35,36 @@ def test_it_says_a_given_text(tmp_path: Path) -> None:
     assert loudness(Pcm.from_wav(wav.read_bytes())) > 0.01
 
 
+@pytest.mark.parametrize(
+    ("text", "engine", "says"),
+    [
+        ("བཀྲ་ཤིས", "auto", "no voice for Tibetan – no engine here speaks it; "),
+        ("བཀྲ་ཤིས", "espeak-ng", "espeak-ng has no voice for Tibetan – leave --engine out, "),
+        ("Καλησπέρα", "festival", "festival has no voice for Greek – leave --engine out, "),
+        ("こんにちは", "rhvoice", "rhvoice has no voice for Japanese – leave --engine out, "),
+    ],
+)
+def test_a_text_that_no_voice_can_read_is_not_read(
+    tmp_path: Path, text: str, engine: str, says: str
+) -> None:
+    if engine != "auto":
+        need_engine(engine, "en")
+    wav = tmp_path / "a.wav"
+    done = run_command("rnn-speak", "--text", text, "--engine", engine, "--wav", wav)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {says}")
+    assert not wav.exists()
+
+
+def test_a_text_of_two_scripts_is_read_by_the_voice_of_the_greater_part(tmp_path: Path) -> None:
+    best = open_engine("auto", "ru").name
+    wav = tmp_path / "a.wav"
+    text = "Hello there. Добрый вечер, друзья мои. Как у вас дела?"
+    done = run_command("rnn-speak", "--text", text, "--wav", wav)
+    assert done.stderr == f"{best}, ru, 3 sentences, {wav}\n"
+
+
 def test_it_reads_stdin(tmp_path: Path) -> None:
     need_engine("espeak-ng", "en")
     wav = tmp_path / "a.wav"
