@@ -101,8 +101,10 @@ class _Memory(threading.Thread):
         while not self.over.wait(0.002):
             for task in Path("/proc/self/task").iterdir():
                 for child in _read(task / "children").split():
-                    peak = re.search(r"VmHWM:\s*(\d+)", _read(Path(f"/proc/{child}/status")))
-                    if peak and _read(Path(f"/proc/{child}/cmdline")) != mine:  # a copy of this one
+                    if _read(Path(f"/proc/{child}/cmdline")) == mine:
+                        continue  # still a copy of this one
+                    status = _read(Path(f"/proc/{child}/status"))
+                    if peak := re.search(r"VmHWM:\s*(\d+)", status):
                         self.kilobytes = max(self.kilobytes, int(peak[1]))
 
 

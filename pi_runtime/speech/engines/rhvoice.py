@@ -38,7 +38,7 @@ _PACKAGES = {
 _CODES = {"brazilian-portuguese": "pt-br"}
 """Codes of languages whose name is RHVoice's own."""
 
-_BEST = ("Aleksandr-hq", "Irina", "Anna", "Elena", "Alan", "Slt")
+_BEST = ("Aleksandr-hq", "Irina", "Anna", "Elena", "Slt", "Alan")
 """The voices that come before others of their language, as they were understood by Whisper."""
 
 _ALPHABETS = {"en": ENGLISH, "ru": RUSSIAN}
