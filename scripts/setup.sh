@@ -1,5 +1,8 @@
 # Sourced by the other scripts: what they need of a fresh Debian machine.
 
+# shellcheck source=/dev/null
+. "$(dirname "${BASH_SOURCE[0]}")/install/sources.sh"
+
 say() { printf '== %s\n' "$*" >&2; }
 
 die() {
@@ -60,6 +63,7 @@ apt_install() {
 }
 
 SPEECH_PACKAGES="festival festvox-kallpc16k festvox-ru espeak-ng alsa-utils"
+RHVOICE_PACKAGES="rhvoice rhvoice-russian rhvoice-english"
 
 # The service's tests log in over a real sshd, let systemd examine the units, and boot a Debian.
 SERVICE_PACKAGES="openssh-server openssh-client locales systemd systemd-container mmdebstrap"
@@ -82,6 +86,28 @@ need_speech() { need_packages $SPEECH_PACKAGES; }
 
 # shellcheck disable=SC2086
 need_service() { need_packages $SERVICE_PACKAGES; }
+
+# need_rhvoice: RHVoice, which is in components that many systems leave out. It comes from there
+# without a change to this system's own sources and lists. What needs it is skipped without it.
+need_rhvoice() {
+    local root=() private status=0
+    ! command -v RHVoice-test >/dev/null || return 0
+    [ "$(id -u)" = 0 ] || root=(sudo -n)
+    say "installing $RHVOICE_PACKAGES"
+    private=$(mktemp -d)
+    chmod 755 "$private" # apt fetches as a user of its own
+    mkdir -p "$private/sources" "$private/lists/partial"
+    [ "$(apt-cache show festival 2>/dev/null)" ] || "${root[@]}" apt-get update -qq || true
+    debian_sources "$private/sources" main contrib non-free
+    set -- -qq -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$private/sources" \
+        -o Dir::State::lists="$private/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
+    # shellcheck disable=SC2086 # a list of words
+    "${root[@]}" apt-get update "$@" &&
+        "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y --no-install-recommends "$@" $RHVOICE_PACKAGES >/dev/null || status=1
+    "${root[@]}" rm -rf "$private" || true
+    [ "$status" = 0 ] || say "RHVoice cannot be had here: its tests are skipped"
+}
 
 # fetch_stock FOLDER: textgenrnn's stock weights, out of its source distribution on PyPI (MIT).
 fetch_stock() {

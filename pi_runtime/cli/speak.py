@@ -231,7 +231,10 @@ def _lists(args: argparse.Namespace) -> Iterator[str]:
 
 
 def _voices(language: str, engine: str) -> Iterator[str]:
-    """Yield a line for each voice of a language ("": all), of an engine ("auto": all)."""
+    """Yield a line for each voice of a language ("": all), of an engine ("auto": all).
+
+    Engine, language, name and, if it is known, licence.
+    """
     from pi_runtime.speech.engines import ENGINES
     from pi_runtime.speech.language import base_of, language_name
 
@@ -243,7 +246,7 @@ def _voices(language: str, engine: str) -> Iterator[str]:
     ]
     fitting = [v for v in voices if f"{v.language}-".startswith(f"{language}-" if language else "")]
     for voice in fitting:
-        yield f"{voice.engine:<11}{voice.language:<8}{voice.name}"
+        yield f"{voice.engine:<11}{voice.language:<8}{voice.name:<20}{voice.licence}".rstrip()
     if fitting:
         return
     advice = "sudo apt install espeak-ng"

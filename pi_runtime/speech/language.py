@@ -6,11 +6,15 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 from pi_runtime.errors import UsageError
 
 AUTO = "auto"
 """Stands for the language of the text."""
+
+UNKNOWN = "und"
+"""Begins the code of a language of which nothing is known but the script: `und-gothic`."""
 
 # The first word of a letter's Unicode name, and the language a voice is sought for.
 _SCRIPTS = {
@@ -37,6 +41,16 @@ _SCRIPTS = {
     "THAI": "th",
     "ETHIOPIC": "am",
     "MYANMAR": "my",
+    "ORIYA": "or",
+    "CHEROKEE": "chr",
+    "KHMER": "km",
+    "LAO": "lo",
+    "TIBETAN": "bo",
+    "THAANA": "dv",
+    "MONGOLIAN": "mn",
+    "CANADIAN": "iu",
+    "TIFINAGH": "zgh",
+    "SYRIAC": "syr",
 }
 
 # Scripts: the languages written in them, each with espeak-ng's code, its name in English, and then
@@ -60,34 +74,70 @@ _LANGUAGES = {
         ca catalan каталанский català cat; eu basque баскский euskara eus baq;
         ga irish ирландский gaeilge gle; cy welsh валлийский cymraeg cym wel;
         mt maltese мальтийский malti mlt; la latin латинский латынь latina lat;
-        eo esperanto эсперанто epo; id indonesian индонезийский indonesia ind;
-        ms malay малайский melayu msa may; vi vietnamese вьетнамский việt viet vie;
+        eo esperanto эсперанто epo; an aragonese арагонский arg;
+        gd scottish-gaelic шотландский gàidhlig gla; lb luxembourgish люксембургский ltz;
+        ltg latgalian латгальский; fo faroese фарерский fao; smj lule-sami луле-саамский;
+        kl greenlandic гренландский kal; ht haitian-creole гаитянский hat haitian;
+        pap papiamento папьяменто; gn guarani гуарани grn; qu quechua кечуа que; quc kiche киче;
+        nci nahuatl науатль; haw hawaiian гавайский; mi maori маори māori mri; tn tswana тсвана tsn;
+        om oromo оромо orm; ia interlingua интерлингва ina; io ido идо; jbo lojban ложбан;
+        lfn lingua-franca-nova элефен; py pyash пьяш; qya quenya квенья; sjn sindarin синдарин;
+        piqd klingon клингонский tlh; qdb lang-belta белтерский belter;
+        kaa karakalpak каракалпакский; mto totontepec-mixe михе;
+        id indonesian индонезийский indonesia ind; ms malay малайский melayu msa may;
+        vi vietnamese вьетнамский việt viet vie;
         sw swahili суахили kiswahili swa""",
     "CYRILLIC": """
         ru russian русский rus; uk ukrainian украинский українська ukr ua;
         be belarusian белорусский беларуская bel; bg bulgarian болгарский български bul;
         mk macedonian македонский македонски mkd mac; kk kazakh казахский қазақ kaz;
         ky kyrgyz киргизский кыргыз kir; tt tatar татарский татар tat; ba bashkir башкирский bak;
-        cv chuvash чувашский чӑваш chv; mn mongolian монгольский монгол mon""",
+        cv chuvash чувашский чӑваш chv;
+        nog nogai ногайский; mn mongolian монгольский монгол mon""",
     "CYRILLIC LATIN": "sr serbian сербский српски srpski srp",
     "GREEK": "el greek греческий ελληνικά ell gre gr; grc ancient-greek древнегреческий",
     "CJK": """
         cmn chinese китайский mandarin 中文 普通话 zh zho chi cn; yue cantonese кантонский 粵語""",
+    "CJK LATIN": "hak hakka хакка",
     "HIRAGANA KATAKANA CJK": "ja japanese японский 日本語 jpn jp",
     "HANGUL": "ko korean корейский 한국어 kor kr",
     "DEVANAGARI": """
-        hi hindi хинди हिन्दी hin; mr marathi маратхи मराठी mar; ne nepali непальский nep""",
+        hi hindi хинди हिन्दी hin; mr marathi маратхи मराठी mar; ne nepali непальский nep;
+        kok konkani конкани""",
     "ARABIC": """
         ar arabic арабский العربية ara; fa persian персидский farsi фарси فارسی fas per;
-        ur urdu урду اردو urd; ug uyghur уйгурский uig; ku kurdish курдский kur""",
+        ur urdu урду اردو urd; ug uyghur уйгурский uig; sd sindhi синдхи snd;
+        ps pashto пушту pus""",
+    "ARABIC LATIN": "ku kurdish курдский kur",
     "HEBREW": "he hebrew иврит עברית heb iw",
     "GEORGIAN": "ka georgian грузинский ქართული kat geo",
-    "ARMENIAN": "hy armenian армянский հայերեն hye arm",
-    "BENGALI": "bn bengali бенгальский বাংলা ben",
+    "ARMENIAN": "hy armenian армянский հայերեն hye arm; hyw western-armenian западноармянский",
+    "BENGALI": """
+        bn bengali бенгальский বাংলা ben; as assamese ассамский অসমীয়া asm;
+        bpy bishnupriya бишнуприя""",
     "TAMIL": "ta tamil тамильский தமிழ் tam",
     "TELUGU": "te telugu телугу తెలుగు tel",
+    "KANNADA": "kn kannada каннада ಕನ್ನಡ kan",
+    "MALAYALAM": "ml malayalam малаялам മലയാളം mal",
+    "GUJARATI": "gu gujarati гуджарати ગુજરાતી guj",
+    "GURMUKHI": "pa punjabi панджаби ਪੰਜਾਬੀ pan",
+    "ORIYA": "or odia ория oriya ori",
+    "SINHALA": "si sinhala сингальский සිංහල sin",
     "THAI": "th thai тайский ไทย tha",
+    "LAO": "lo lao лаосский ລາວ",
+    "KHMER": "km khmer кхмерский ខ្មែរ khm",
+    "MYANMAR": "my burmese бирманский မြန်မာ mya bur; shn shan шанский",
+    "TIBETAN": "bo tibetan тибетский bod tib",
+    "ETHIOPIC": "am amharic амхарский አማርኛ amh; ti tigrinya тигринья tir",
+    "CHEROKEE": "chr cherokee чероки",
+    "THAANA": "dv maldivian мальдивский dhivehi div",
+    "CANADIAN": "iu inuktitut инуктитут iku",
+    "TIFINAGH": "zgh tamazight тамазигхт",
+    "SYRIAC": "syr syriac сирийский",
 }
+UNSPOKEN = frozenset({"bo", "dv", "iu", "km", "lo", "mn", "ps", "syr", "zgh"})
+"""Languages that are known by their scripts and names alone: no engine has a voice."""
+
 _NAMES: dict[str, str] = {}
 """Codes by name, in lower case."""
 _ENGLISH: dict[str, str] = {}
@@ -107,11 +157,37 @@ def language_of(text: Iterable[str], default: str = "en") -> str:
     """Return the language of a text, or of a vocabulary's tokens, by its most common script."""
     counts: Counter[str] = Counter()
     for token in text:
-        for letter in filter(str.isalpha, token):
-            script = unicodedata.name(letter, "").partition(" ")[0]
-            if script in _SCRIPTS:
-                counts[_SCRIPTS[script]] += 1
-    return counts.most_common(1)[0][0] if counts else default
+        counts.update(map(script_of, filter(str.isalpha, token)))
+    del counts[""]
+    if not counts:
+        return default
+    script = counts.most_common(1)[0][0]
+    return _SCRIPTS.get(script) or f"{UNKNOWN}-{script.lower()}"
+
+
+@lru_cache(maxsize=4096)
+def script_of(letter: str) -> str:
+    """Return the script of a letter or mark, as Unicode names it; "" for one that scripts share.
+
+    >>> script_of("д"), script_of("ａ"), script_of("ー")
+    ('CYRILLIC', 'LATIN', '')
+    """
+    script = unicodedata.name(letter, "").partition(" ")[0]
+    if script not in _SCRIPTS:  # a variant, such as a mathematical or a full-width one?
+        plain = unicodedata.normalize("NFKC", letter)[0]
+        script = unicodedata.name(plain, "").partition(" ")[0]
+    if script not in _SCRIPTS and (unicodedata.category(letter) == "Lm" or script == "COMBINING"):
+        return ""
+    return script
+
+
+def scripts_of(language: str) -> frozenset[str]:
+    """Return the scripts that a language is written in; none, if that is not known here.
+
+    >>> sorted(scripts_of("sr-latn"))
+    ['CYRILLIC', 'LATIN']
+    """
+    return _SCRIPTS_OF.get(base_of(language), frozenset())
 
 
 def language_code(language: str, parameter: str = "language") -> str:
@@ -145,7 +221,8 @@ def language_code(language: str, parameter: str = "language") -> str:
 
 def language_name(code: str) -> str:
     """Return a language's English name; its code, if it is not known here."""
-    return _ENGLISH.get(base_of(code), code)
+    base, _, rest = code.partition("-")
+    return rest.title() if base == UNKNOWN else _ENGLISH.get(base, code)
 
 
 def base_of(code: str) -> str:
@@ -163,5 +240,5 @@ def share_a_script(one: str, other: str) -> bool:
     >>> share_a_script("de", "en"), share_a_script("en", "ru"), share_a_script("ru", "uk")
     (True, False, True)
     """
-    scripts = [_SCRIPTS_OF.get(base_of(code)) for code in (one, other)]
-    return None in scripts or bool(scripts[0] & scripts[1])  # type: ignore[operator]
+    scripts = [scripts_of(code) for code in (one, other)]
+    return not all(scripts) or bool(scripts[0] & scripts[1])

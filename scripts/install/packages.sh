@@ -5,7 +5,10 @@ install_packages() {
     local engine=$1 wheelhouse=$2 speech package missing=
     if [ -z "$engine" ]; then
         engine=festival
-        command -v festival >/dev/null || ! command -v espeak-ng >/dev/null || engine=espeak-ng
+        if ! command -v festival >/dev/null; then
+            ! command -v espeak-ng >/dev/null || engine=espeak-ng
+            ! command -v RHVoice-test >/dev/null || engine=none # its voices are the owner's choice
+        fi
     fi
     case $engine in
     festival) speech="festival festvox-kallpc16k festvox-ru" ;;
@@ -23,14 +26,21 @@ install_packages() {
     [ -z "$wheelhouse" ] || die "offline, and missing:$missing – sudo apt install$missing"
     step "installing Debian packages:$missing"
     quietly apt-get update -q -o APT::Update::Error-Mode=any -o DPkg::Lock::Timeout=300
-    case $missing in
-    *rhvoice*)
-        apt-cache show rhvoice 2>/dev/null | grep -q . ||
-            die "RHVoice is not among this system's packages – add contrib and non-free to the components in /etc/apt/sources.list*" ;;
-    esac
+    case $missing in *rhvoice*) find_rhvoice ;; esac
     # shellcheck disable=SC2086 # a list of words
     DEBIAN_FRONTEND=noninteractive quietly apt-get install -y -q --no-install-recommends \
         -o DPkg::Lock::Timeout=300 $missing
+}
+
+# find_rhvoice: let apt find it, in sources of our own that look into two components more.
+find_rhvoice() {
+    [ -z "$(apt-cache show rhvoice 2>/dev/null)" ] || return 0
+    say "RHVoice is in Debian's components contrib and non-free, which are not enabled here: enabling them in $OUR_SOURCES"
+    at_exit+=("command -v RHVoice-test >/dev/null || rm -f $OUR_SOURCES")
+    debian_sources /etc/apt/sources.list.d contrib non-free
+    quietly apt-get update -q -o APT::Update::Error-Mode=any -o DPkg::Lock::Timeout=300
+    [ "$(apt-cache show rhvoice 2>/dev/null)" ] ||
+        die "RHVoice is not among this system's packages – take another --engine"
 }
 
 # The package's own files, which a wheel is built from.

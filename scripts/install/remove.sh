@@ -52,6 +52,8 @@ uninstall() {
         case $(readlink "/usr/local/bin/$command") in "$home"/*) rm "/usr/local/bin/$command" ;; esac
     done
     rm -rf "$home" /run/rnn-speak
+    # shellcheck disable=SC2086 # a pattern
+    rm -f $OUR_SOURCES
     if [ "$purge" ]; then
         step "removing models and settings"
         rm -rf "$models" /etc/default/rnn-speak /etc/default/rnn-speak-*

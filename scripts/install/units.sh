@@ -59,7 +59,6 @@ write_settings() {
     case $2 in
     '') ;;
     none) options="--on-demand --engine none" ;;
-    rhvoice) options="$options --engine command --command 'RHVoice-test -p Aleksandr-hq+Alan -o {wav}'" ;;
     *) options="$options --engine $2" ;;
     esac
     sed -e "s/^OPTIONS=.*/OPTIONS=\"$options\"/" -e "s/reload rnn-speak/reload $(unit "$1")/" \

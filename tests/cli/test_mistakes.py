@@ -348,7 +348,7 @@ def test_voices_are_listed_by_any_name_of_the_language_and_by_engine() -> None:
         for name in ("ru", "Russian", "русский", "rus")
     ]
     assert len(set(listed)) == 1
-    assert "espeak-ng  ru      ru\n" in listed[0]
+    assert "espeak-ng  ru      ru                  GPL-3+\n" in listed[0]
     assert all(line.startswith("espeak-ng  ru") for line in listed[0].splitlines())
     everything = run_command("rnn-speak", "--list-voices").stdout
     assert set(listed[0].splitlines()) < set(everything.splitlines())

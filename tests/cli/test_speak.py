@@ -18,7 +18,7 @@ from pi_runtime.speech.pcm import Pcm
 from tests.helpers.commands import program, run_command
 from tests.helpers.conversion import Converter
 from tests.helpers.processes import GUARD_SECONDS, marked, wait_for
-from tests.helpers.speech import LONG, alsa_config, loudness, need_aplay, need_engine
+from tests.helpers.speech import LONG, alsa_config, loudness, need_aplay, need_engine, open_engine
 from tests.helpers.zoo import entries, weights_of
 
 SPEAK = program("rnn-speak")
@@ -26,13 +26,43 @@ ENDLESS = "This is a sentence. " * 2000
 
 
 def test_it_says_a_given_text(tmp_path: Path) -> None:
-    need_engine("festival", "ru")
+    best = open_engine("auto", "ru").name
     wav = tmp_path / "a.wav"
     done = run_command("rnn-speak", "--text", "Добрый вечер. Как дела?", "--wav", wav)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "Добрый вечер.\nКак дела?\n"
-    assert done.stderr == f"festival, ru, 2 sentences, {wav}\n"
+    assert done.stderr == f"{best}, ru, 2 sentences, {wav}\n"
     assert loudness(Pcm.from_wav(wav.read_bytes())) > 0.01
+
+
+@pytest.mark.parametrize(
+    ("text", "engine", "says"),
+    [
+        ("བཀྲ་ཤིས", "auto", "no voice for Tibetan – no engine here speaks it; "),
+        ("བཀྲ་ཤིས", "espeak-ng", "espeak-ng has no voice for Tibetan – leave --engine out, "),
+        ("Καλησπέρα", "festival", "festival has no voice for Greek – leave --engine out, "),
+        ("こんにちは", "rhvoice", "rhvoice has no voice for Japanese – leave --engine out, "),
+    ],
+)
+def test_a_text_that_no_voice_can_read_is_not_read(
+    tmp_path: Path, text: str, engine: str, says: str
+) -> None:
+    if engine != "auto":
+        need_engine(engine, "en")
+    wav = tmp_path / "a.wav"
+    done = run_command("rnn-speak", "--text", text, "--engine", engine, "--wav", wav)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {says}")
+    assert not wav.exists()
+
+
+def test_a_text_of_two_scripts_is_read_by_the_voice_of_the_greater_part(tmp_path: Path) -> None:
+    best = open_engine("auto", "ru").name
+    wav = tmp_path / "a.wav"
+    text = "Hello there. Добрый вечер, друзья мои. Как у вас дела?"
+    done = run_command("rnn-speak", "--text", text, "--wav", wav)
+    assert done.stderr == f"{best}, ru, 3 sentences, {wav}\n"
 
 
 def test_it_reads_stdin(tmp_path: Path) -> None:
@@ -205,7 +235,7 @@ def test_the_zoos_models_are_spoken(
     tmp_path: Path,
 ) -> None:
     language = "ru" if entry["name"] == "poroshki-russian" else "en"
-    need_engine("festival", language)
+    best = open_engine("auto", language).name
     model = converted(entry["name"], weights_of(entry))
     seconds = {}
     for length in (60, 240):
@@ -215,9 +245,9 @@ def test_the_zoos_models_are_spoken(
             "--max-gen-length", length, "-n", 2,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        assert f"festival, {language}, " in done.stderr
+        assert f"{best}, {language}, " in done.stderr
         pcm = Pcm.from_wav(wav.read_bytes())
-        assert pcm.rate == 16_000
+        assert pcm.rate in (16_000, 24_000)
         assert loudness(pcm) > 0.01
         seconds[length] = pcm.seconds
         assert 0.03 < pcm.seconds / len(done.stdout) < 0.2, "a character takes about 0.07 s"

@@ -17,7 +17,14 @@ from pi_runtime.speech.engines.silent import Silent
 from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.speaker import Speaker
 
-VOICES = [("festival", "en"), ("festival", "ru"), ("espeak-ng", "en"), ("espeak-ng", "ru")]
+VOICES = [
+    ("festival", "en"),
+    ("festival", "ru"),
+    ("rhvoice", "en"),
+    ("rhvoice", "ru"),
+    ("espeak-ng", "en"),
+    ("espeak-ng", "ru"),
+]
 SHORT = {"en": "Good evening.", "ru": "Добрый вечер."}
 LONG = {
     "en": "The evening was warm, and the river lay quiet under the old stone bridge.",

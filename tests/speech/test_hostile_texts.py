@@ -30,7 +30,7 @@ KILLERS = st.lists(
 
 @pytest.mark.long
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize(("name", "language"), VOICES[:3])
+@pytest.mark.parametrize(("name", "language"), VOICES[:5])
 def test_any_text_with_something_to_say_is_heard(
     engine: Callable[..., Engine],
     name: str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from pi_runtime.errors import SpeechError, UsageError
@@ -13,20 +13,34 @@ from pi_runtime.speech.engines.espeak_ng import EspeakNg
 from pi_runtime.speech.engines.festival import Festival
 from pi_runtime.speech.engines.piper import Piper
 from pi_runtime.speech.engines.pyttsx3 import Pyttsx3
+from pi_runtime.speech.engines.rhvoice import RHVoice
 from pi_runtime.speech.engines.silent import Silent
-from pi_runtime.speech.language import AUTO, base_of, language_name, share_a_script
+from pi_runtime.speech.language import (
+    AUTO,
+    UNSPOKEN,
+    base_of,
+    language_name,
+    scripts_of,
+    share_a_script,
+)
 
 __all__ = ["ENGINES", "Engine", "Voice", "VoiceCatalog", "open_engines"]
 
 ENGINES: dict[str, type[Engine]] = {
     "piper": Piper,
+    "rhvoice": RHVoice,
     "festival": Festival,
     "espeak-ng": EspeakNg,
     "pyttsx3": Pyttsx3,
     "command": Command,
     "none": Silent,
 }
-_BEST_FIRST = ("piper", "festival", "espeak-ng", "pyttsx3")
+# By language, as Whisper understood them and by what they cost: see docs/speech.md.
+_BEST_FIRST = {
+    "ru": ("piper", "rhvoice", "festival", "espeak-ng", "pyttsx3"),
+    "en": ("piper", "rhvoice", "festival", "espeak-ng", "pyttsx3"),
+}
+_OTHERS = ("piper", "rhvoice", "espeak-ng", "pyttsx3")
 
 
 def open_engines(
@@ -37,8 +51,8 @@ def open_engines(
     Raises:
         UsageError: no engine has that name.
         VoiceError: the voice that the config names speaks another language.
-        SpeechError: there is none. The message is the best-known engine's: festival's if it has a
-            voice for the language, else espeak-ng's.
+        SpeechError: there is none. The message says what to install: festival if it has a voice for
+            the language, else espeak-ng.
     """
     catalog = catalog or VoiceCatalog()
     asked = config.language
@@ -55,7 +69,7 @@ def open_engines(
         return
     errors: dict[str, SpeechError] = {}
     found = False
-    for kind in _BEST_FIRST:
+    for kind in _BEST_FIRST.get(base_of(language), _OTHERS):
         try:
             engine = ENGINES[kind](config, catalog)
         except SpeechError as error:
@@ -65,7 +79,23 @@ def open_engines(
             found = True
             yield engine
     if not found:
-        raise errors["festival" if base_of(language) in ("en", "ru") else "espeak-ng"]
+        raise _no_voice(config, errors)
+
+
+def _no_voice(config: SpeechConfig, errors: Mapping[str, SpeechError]) -> SpeechError:
+    """Return what to say where no engine has a voice: what to install, if anything would help."""
+    if config.voice:
+        return SpeechError(
+            f"no voice {config.voice!r} here", "list them with rnn-speak --list-voices"
+        )
+    if "festival" in errors:
+        return errors["festival"]
+    known = scripts_of(config.language) and base_of(config.language) not in UNSPOKEN
+    todo = "no engine here speaks it; name a piper voice with --voice, or take --engine command"
+    return SpeechError(
+        f"no voice for {language_name(config.language)}",
+        "sudo apt install espeak-ng" if known and not EspeakNg.available() else todo,
+    )
 
 
 def _check_voice(engine: Engine, config: SpeechConfig, asked: str) -> None:

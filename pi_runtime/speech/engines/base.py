@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import unicodedata
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.config import SpeechConfig
-from pi_runtime.speech.language import base_of
-from pi_runtime.speech.normalise import Alphabet
+from pi_runtime.speech.language import base_of, language_name, script_of, scripts_of
+from pi_runtime.speech.normalise import ANY, ENGLISH, Alphabet
 from pi_runtime.speech.pcm import Pcm
 
 
@@ -26,6 +27,8 @@ class Voice:
     name: str
     language: str
     """Its language's code, e.g. `en` or `pt-br`."""
+    licence: str = ""
+    """What its makers allow, by the name of the licence; "" if it is not known."""
 
     def speaks(self, wanted: str) -> bool:
         """Return whether it is the voice of that name, or speaks that language."""
@@ -54,6 +57,48 @@ class VoiceCatalog:
             if found := [voice for voice in self.voices(kind) if voice.speaks(each)]:
                 return found
         return []
+
+
+@dataclass(frozen=True)
+class ScriptAlphabet(Alphabet):
+    """What a voice pronounces whose engine has one for each language."""
+
+    scripts: frozenset[str] = frozenset()
+    """The scripts whose letters it knows, by `script_of`."""
+
+    def knows(self, character: str) -> bool:
+        """See `Alphabet`."""
+        if not super().knows(character):
+            return False
+        is_sign = not (character.isalpha() or unicodedata.category(character).startswith("M"))
+        return is_sign or script_of(character) in {*self.scripts, ""}
+
+
+def alphabet_of(language: str) -> Alphabet:
+    """Return the alphabet of a voice that reads the letters of its language, and Latin ones.
+
+    An engine would say "Thai letter E one six" for each of the others. "" is any language.
+
+    >>> alphabet_of("ka").knows("ქ"), alphabet_of("ka").knows("ท")
+    (True, False)
+    """
+    scripts = scripts_of(language)
+    if not scripts:
+        return ANY
+    shared = {field.name: getattr(ANY, field.name) for field in fields(ANY)}
+    shared["latinised"] = ENGLISH.latinised
+    return ScriptAlphabet(**shared, scripts=scripts | {"LATIN"})
+
+
+def no_voice(engine: str, config: SpeechConfig) -> SpeechError:
+    """Return the error of an engine without the voice that is given, or any for the language."""
+    if config.voice:
+        todo = f"list them with rnn-speak --list-voices --engine {engine}"
+        return SpeechError(f"{engine} has no voice {config.voice!r}", todo)
+    language = language_name(config.language)
+    return SpeechError(
+        f"{engine} has no voice for {language}", "leave --engine out, or take another"
+    )
 
 
 class Engine(Protocol):

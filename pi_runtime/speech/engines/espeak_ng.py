@@ -6,20 +6,19 @@ import shutil
 
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.config import SpeechConfig
-from pi_runtime.speech.engines.base import Voice, VoiceCatalog
+from pi_runtime.speech.engines.base import Voice, VoiceCatalog, alphabet_of, no_voice
 from pi_runtime.speech.language import base_of
-from pi_runtime.speech.normalise import ANY
 from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.processes import OneShotProcess, query
 
 WORDS_PER_MINUTE = 175
+LICENCE = "GPL-3+"
 
 
 class EspeakNg:
     """One process per sentence; 10 ms and 8 MB each."""
 
     name = "espeak-ng"
-    alphabet = ANY
 
     def __init__(self, config: SpeechConfig, catalog: VoiceCatalog) -> None:
         """See `Engine`."""
@@ -29,12 +28,11 @@ class EspeakNg:
         voice = config.voice or config.language
         found = catalog.find(type(self), config)
         if not found:
-            raise SpeechError(
-                f"espeak-ng has no voice {voice!r}", "list them with rnn-speak --list-voices"
-            )
+            raise no_voice(self.name, config)
         if not found[0].speaks(voice):  # it is of no such region
             voice = base_of(voice)
         self.language = voice.lower()  # which is what its voices are called
+        self.alphabet = alphabet_of(self.language)
         speed = str(round(WORDS_PER_MINUTE * config.engine_rate))
         # To a file: on a pipe it cannot go back and write the length into the WAV's header.
         self._argv = (program, "-v", voice, "-s", speed, "--stdin", "-w", "sound.wav")
@@ -53,7 +51,7 @@ class EspeakNg:
         # Pty Language Age/Gender VoiceName File Other Languages. Not every voice's own name is
         # understood by -v; its language is.
         rows = (line.split() for line in query(["espeak-ng", "--voices"]).splitlines()[1:])
-        return [Voice(cls.name, row[1], row[1]) for row in rows if len(row) >= 4]
+        return [Voice(cls.name, row[1], row[1], LICENCE) for row in rows if len(row) >= 4]
 
     def synthesize(self, text: str) -> Pcm:
         """See `Engine`."""

@@ -15,7 +15,7 @@ import shutil
 
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.config import SpeechConfig
-from pi_runtime.speech.engines.base import Voice, VoiceCatalog
+from pi_runtime.speech.engines.base import Voice, VoiceCatalog, no_voice
 from pi_runtime.speech.language import base_of
 from pi_runtime.speech.normalise import ENGLISH, RUSSIAN
 from pi_runtime.speech.pcm import Pcm
@@ -30,6 +30,7 @@ _VOICES = {
     "don_diphone": ("en", "festvox-don"),
     "msu_ru_nsh_clunits": ("ru", "festvox-ru"),
 }
+_LICENCES = {"kal_diphone": "MIT-Festival", "msu_ru_nsh_clunits": "MIT-Festival"}
 _ALPHABETS = {"en": ENGLISH, "ru": RUSSIAN}
 _LIST = '(mapcar (lambda (v) (format t "%s\\n" v)) (voice.list))'
 _SPEAK = """\
@@ -59,10 +60,7 @@ class Festival:
             if (voice == config.voice if config.voice else language == base_of(config.language))
         ]
         if not fitting:
-            raise SpeechError(
-                f"festival has no voice {config.voice or config.language!r}",
-                "take --engine espeak-ng, or see rnn-speak --list-voices",
-            )
+            raise no_voice(self.name, config)
         advice = f"sudo apt install festival {_VOICES[fitting[0]][1]}"
         program = shutil.which("festival")
         if not program:
@@ -88,7 +86,11 @@ class Festival:
         if not cls.available():
             return []
         listed = query(["festival", "--heap", HEAP_CELLS, "-b", _LIST]).split()
-        return [Voice(cls.name, name, _VOICES[name][0]) for name in listed if name in _VOICES]
+        return [
+            Voice(cls.name, name, _VOICES[name][0], _LICENCES.get(name, ""))
+            for name in listed
+            if name in _VOICES
+        ]
 
     def synthesize(self, text: str) -> Pcm:
         """See `Engine`."""

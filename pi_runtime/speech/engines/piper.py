@@ -11,9 +11,8 @@ from pathlib import Path
 
 from pi_runtime.errors import SpeechError, UsageError
 from pi_runtime.speech.config import SpeechConfig
-from pi_runtime.speech.engines.base import Voice, VoiceCatalog
+from pi_runtime.speech.engines.base import Voice, VoiceCatalog, alphabet_of
 from pi_runtime.speech.language import language_code
-from pi_runtime.speech.normalise import ANY
 from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.processes import PersistentProcess
 
@@ -50,7 +49,6 @@ class Piper:
     """One process for all sentences, so that the voice is loaded once."""
 
     name = "piper"
-    alphabet = ANY
 
     def __init__(self, config: SpeechConfig, catalog: VoiceCatalog) -> None:
         """See `Engine`."""
@@ -65,6 +63,7 @@ class Piper:
             if not found:
                 raise SpeechError(f"piper has no voice {wanted!r} here", _ADVICE)
             model, self.language = found[0].name, found[0].language
+        self.alphabet = alphabet_of(self.language)
         argv = (sys.executable, "-c", _SPEAK, model, f"{1 / config.engine_rate:.3f}")
         self._process = PersistentProcess(self.name, argv, config.sentence_time)
 

@@ -8,8 +8,7 @@ import sys
 
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech.config import SpeechConfig
-from pi_runtime.speech.engines.base import Voice, VoiceCatalog
-from pi_runtime.speech.normalise import ANY
+from pi_runtime.speech.engines.base import Voice, VoiceCatalog, alphabet_of
 from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.processes import OneShotProcess, query
 
@@ -38,7 +37,6 @@ class Pyttsx3:
     """One process per sentence."""
 
     name = "pyttsx3"
-    alphabet = ANY
 
     def __init__(self, config: SpeechConfig, catalog: VoiceCatalog) -> None:
         """See `Engine`."""
@@ -49,6 +47,7 @@ class Pyttsx3:
         if not found:
             raise SpeechError(f"pyttsx3 finds no voice {wanted!r} here", _ADVICE)
         self.language = found[0].language
+        self.alphabet = alphabet_of(self.language)
         rate = round(WORDS_PER_MINUTE * config.engine_rate)
         self._options = {"rate": rate, "voice": found[0].name}
         self._process = OneShotProcess(config.sentence_time)
