@@ -217,8 +217,8 @@ def _check_spoken(sentences: int) -> None:
 
 
 def _lists(args: argparse.Namespace) -> Iterator[str]:
+    from pi_runtime.speech.aplay import list_devices
     from pi_runtime.speech.engines import ENGINES
-    from pi_runtime.speech.sinks import list_devices
 
     if args.list_engines:
         for name, engine in ENGINES.items():

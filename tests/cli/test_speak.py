@@ -18,7 +18,7 @@ from pi_runtime.speech.pcm import Pcm
 from tests.helpers.commands import program, run_command
 from tests.helpers.conversion import Converter
 from tests.helpers.processes import GUARD_SECONDS, marked, wait_for
-from tests.helpers.speech import LONG, alsa_config, loudness, need_aplay, need_engine
+from tests.helpers.speech import LONG, FakeAplay, alsa_config, loudness, need_aplay, need_engine
 from tests.helpers.zoo import entries, weights_of
 
 SPEAK = program("rnn-speak")
@@ -141,6 +141,28 @@ def test_terminated_in_mid_sentence_it_does_not_wait_for_its_end(tmp_path: Path)
         assert (process.returncode, out, error) == (143, b"", b"")
     wait_for(lambda: not marked(mark), "the end of every process")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ended_while_it_waits_for_a_card_it_leaves_no_process(
+    tmp_path: Path, number: int, code: int
+) -> None:
+    aplay, mark = FakeAplay(tmp_path), "RNN_TEST_WAITING"
+    aplay.says("aplay: main:831: audio open error: Device or resource busy")
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    with subprocess.Popen(
+        [SPEAK, "--text", "Hello.", "--engine", "none", "--wait", "80000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PATH": path, mark: "1"},
+    ) as process:
+        assert process.stderr
+        waits = b"note: waiting for the sound device 'default' (Device or resource busy)\n"
+        assert process.stderr.readline() == waits
+        process.send_signal(number)
+        out, error = process.communicate(timeout=GUARD_SECONDS)
+        assert (process.returncode, out, error.replace(waits, b"")) == (code, b"", b"")
+    wait_for(lambda: not marked(mark), "the end of every process")
 
 
 # --- lists and wrong calls -----------------------------------------------------------------------

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from pi_runtime.errors import SpeechError
-from pi_runtime.speech import Aplay, RawOutput, WavFile
+from pi_runtime.speech import RawOutput, WavFile
 from pi_runtime.speech.pcm import Pcm
-from tests.helpers.speech import TONE, alsa_config, need_aplay
+from tests.helpers.speech import TONE
 
 
 def test_a_wav_file_holds_what_was_written(tmp_path: Path) -> None:
@@ -72,75 +72,3 @@ def test_raw_output_writes_at_once_and_says_what(caplog: pytest.LogCaptureFixtur
         sink.write(b"abcd")
         assert stream.getvalue() == b"abcd"
     assert "raw sound: s16le, 1 channel, 8000 samples per second" in caplog.text
-
-
-def test_aplay_plays_every_sample(file_card: Path) -> None:
-    with Aplay() as sink:
-        sink.start(TONE.rate)
-        sink.write(TONE.samples)
-        sink.write(TONE.samples)
-    assert TONE.samples * 2 in file_card.read_bytes()
-
-
-def test_a_sink_is_entered_again_for_the_next_text(file_card: Path, tmp_path: Path) -> None:
-    louder = TONE.louder(2).resampled(8_000)
-    path = tmp_path / "a.wav"
-    wav, card = WavFile(path), Aplay()
-    for pcm in (TONE, louder):
-        for sink in (wav, card):
-            with sink:
-                assert sink.rate is None
-                sink.start(pcm.rate)
-                sink.write(pcm.samples)
-        assert Pcm.from_wav(path.read_bytes()) == pcm
-        assert pcm.samples in file_card.read_bytes()
-
-
-def test_what_is_aborted_is_not_waited_for(file_card: Path) -> None:
-    with Aplay() as sink:
-        sink.abort()  # before it was started
-        sink.start(TONE.rate)
-        sink.write(TONE.samples)
-        sink.abort()
-
-
-def test_no_card_is_one_line_that_names_the_device() -> None:
-    need_aplay()
-    expected = r"'nosuchcard' cannot be played to \(.*list the devices"
-    with pytest.raises(SpeechError, match=expected), Aplay("nosuchcard") as sink:
-        sink.start(TONE.rate)
-        sink.write(TONE.samples)
-
-
-def test_no_aplay_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nonexistent")
-    with pytest.raises(SpeechError, match="sudo apt install alsa-utils"):
-        Aplay()
-
-
-def test_a_card_that_is_not_there_yet_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    need_aplay()
-    config, heard = alsa_config(tmp_path, "late")
-    present = config.read_text()
-    config.write_text("</usr/share/alsa/alsa.conf>\npcm.late { type hw card 31 }\n")
-    monkeypatch.setenv("ALSA_CONFIG_PATH", str(config))
-
-    class PlugIn(logging.Handler):
-        """Plugs the card in as soon as it is said to be waited for."""
-
-        def emit(self, record: logging.LogRecord) -> None:
-            config.write_text(present)
-
-    handler = PlugIn()
-    logger = logging.getLogger("pi_runtime.speech.sinks")
-    logger.addHandler(handler)
-    try:
-        with Aplay("late", wait=60) as sink:
-            sink.start(TONE.rate)
-            sink.write(TONE.samples)
-    finally:
-        logger.removeHandler(handler)
-    assert "waiting for the sound device 'late'" in caplog.text
-    assert TONE.samples in heard.read_bytes()
