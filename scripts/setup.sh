@@ -59,7 +59,9 @@ apt_install() {
     fi
 }
 
-SPEECH_PACKAGES="festival festvox-kallpc16k festvox-ru espeak-ng alsa-utils"
+# The last ones are the encoders that rnn-speak names for sound files besides WAV.
+SPEECH_PACKAGES="festival festvox-kallpc16k festvox-ru espeak-ng alsa-utils
+    opus-tools lame flac vorbis-tools"
 
 # The service's tests log in over a real sshd, let systemd examine the units, and boot a Debian.
 SERVICE_PACKAGES="openssh-server openssh-client locales systemd systemd-container mmdebstrap"

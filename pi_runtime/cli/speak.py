@@ -32,6 +32,7 @@ from pi_runtime.cli.speech_arguments import (
     add_speech,
     check_sound,
     check_speech,
+    is_on_stdout,
     open_sink,
     read_language,
     speech_config,
@@ -117,11 +118,11 @@ def _speak(argv: list[str]) -> int:
         tokens: Iterable[str] = pieces
     else:
         pieces, tokens = _generated(args)
-    out = sys.stderr if args.raw else sys.stdout
+    out = sys.stderr if is_on_stdout(args) else sys.stdout
     with SpeechSession(config, tokens) as session:
         spoken = session.speak(pieces, sink, lambda sentence: emit(f"{sentence}\n", out))
     _check_spoken(spoken.sentences)
-    path = f", {args.wav}" if args.wav else ""
+    path = f", {args.wav}" if args.wav and not is_on_stdout(args) else ""
     note(f"{spoken.engine}, {spoken.language}, {spoken.sentences} sentences{path}")
     return 0
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from fcntl import F_GETFL, fcntl
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol, Self
 
 from pi_runtime.files import replacing
-from pi_runtime.speech.pcm import HEADER_BYTES, wav_header
+from pi_runtime.speech.pcm import HEADER_BYTES, OPEN_END, wav_header
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -95,6 +96,60 @@ class WavFile:
             self._file.seek(0)
             self._file.write(wav_header(self.rate or SILENT_RATE, self._bytes))
         self._replacing.__exit__(kind, error, trace)
+
+
+class WavOutput:
+    """A WAV file to a stream such as stdout, which begins before its length is known.
+
+    >>> with open("hello.wav", "wb") as file, SpeechSession(SpeechConfig(engine="none")) as session:
+    ...     spoken = session.speak("Hello there.", WavOutput(file))
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.rate: int | None = None
+        self._stream = stream
+        self._bytes = 0
+
+    def __enter__(self) -> Self:
+        self.rate = None
+        self._bytes = 0
+        # A pipe cannot go back to write the length into the header; nor can what appends.
+        self._can_go_back = self._stream.seekable() and not _appends(self._stream)
+        self._begin = self._stream.tell() if self._can_go_back else 0
+        return self
+
+    def start(self, rate: int, cancelled: threading.Event | None = None) -> None:
+        """See `Sink`."""
+        self.rate = rate
+        self._stream.write(wav_header(rate, OPEN_END))
+
+    def write(self, samples: bytes) -> None:
+        """See `Sink`."""
+        self._stream.write(samples)
+        self._stream.flush()
+        self._bytes += len(samples)
+
+    def abort(self) -> None:
+        """See `Sink`: what was written is gone."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.rate and self._can_go_back:
+            self._stream.seek(self._begin)
+            self._stream.write(wav_header(self.rate, self._bytes))
+            self._stream.seek(0, os.SEEK_END)
+            self._stream.flush()
+
+
+def _appends(stream: IO[bytes]) -> bool:
+    try:
+        return bool(fcntl(stream.fileno(), F_GETFL) & os.O_APPEND)
+    except OSError:  # it has no descriptor, as a stream in memory
+        return False
 
 
 class RawOutput:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pty
+import shutil
 import signal
 import subprocess
 import time
@@ -54,6 +56,67 @@ def test_raw_sound_on_stdout() -> None:
     assert done.returncode == 0
     assert loudness(Pcm(8_000, done.stdout)) > 0.01
     assert b"raw sound: s16le, 1 channel, 8000 samples per second" in done.stderr
+
+
+def test_a_wav_stream_on_stdout() -> None:
+    need_engine("espeak-ng", "en")
+    argv = [SPEAK, "--text", "Hello.", "--engine", "espeak-ng", "--wav", "-"]
+    done = subprocess.run(argv, capture_output=True)
+    assert done.returncode == 0
+    assert loudness(Pcm.from_wav(done.stdout)) > 0.01
+    assert done.stderr == b"Hello.\nespeak-ng, en, 1 sentences\n"
+
+
+def test_a_wav_stream_that_is_redirected_into_a_file_tells_its_length(tmp_path: Path) -> None:
+    need_engine("espeak-ng", "en")
+    argv = [SPEAK, "--text", "Hello.", "--engine", "espeak-ng", "--wav"]
+    with (tmp_path / "stream.wav").open("wb") as file:
+        subprocess.run([*argv, "-"], stdout=file, check=True)
+    subprocess.run([*argv, str(tmp_path / "file.wav")], check=True)
+    assert (tmp_path / "stream.wav").read_bytes() == (tmp_path / "file.wav").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "program", "decode"),
+    [
+        ("opus", "opusenc", "opusdec --quiet --rate 22050 {} {}"),
+        ("mp3", "lame", "lame --silent --decode {} {}"),
+        ("ogg", "oggenc", "oggdec --quiet {} -o {}"),
+        ("flac", "flac", "flac --silent -d {} -o {}"),
+        ("m4a", "ffmpeg", "ffmpeg -loglevel error -i {} {}"),
+    ],
+)
+def test_the_pipes_that_are_named_for_other_sound_files_work(
+    tmp_path: Path, suffix: str, program: str, decode: str
+) -> None:
+    need_engine("espeak-ng", "en")
+    if not shutil.which(program):
+        pytest.skip(f"{program} is not installed")
+    coded, decoded, whole = (tmp_path / name for name in (f"a.{suffix}", "b.wav", "whole.wav"))
+    said = ("--text", LONG["en"], "--engine", "espeak-ng")
+    told = run_command("rnn-speak", *said, "--wav", coded).stderr
+    pipe = told.partition("pipe it: rnn-speak … ")[2]
+    subprocess.run(["sh", "-c", f'"$0" "$@" {pipe}', SPEAK, *said], check=True, capture_output=True)
+    subprocess.run(decode.format(coded, decoded).split(), check=True)
+    run_command("rnn-speak", *said, "--wav", whole)
+    expected = Pcm.from_wav(whole.read_bytes()).seconds
+    assert expected > 2
+    assert Pcm.from_wav(decoded.read_bytes()).seconds == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.parametrize("option", ["--raw", "--wav -"])
+def test_sound_never_goes_to_a_terminal(option: str) -> None:
+    ours, its = pty.openpty()
+    argv = [SPEAK, "--text", "Hello.", "--engine", "none", *option.split()]
+    done = subprocess.run(argv, stdout=its, stderr=subprocess.PIPE, text=True)
+    os.close(its)
+    os.close(ours)
+    assert done.returncode == 2
+    suffix = option.strip("- ")[:3]
+    assert done.stderr == (
+        f"error: {option} would write the sound to the terminal – "
+        f"add > speech.{suffix}, or a pipe: rnn-speak … --wav - | aplay\n"
+    )
 
 
 def test_without_a_card() -> None:
