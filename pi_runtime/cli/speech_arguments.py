@@ -73,6 +73,13 @@ def add_speech(parser: argparse.ArgumentParser) -> None:
             f"--{name}", type=kind, default=1.0, metavar="X", help=f"{what} (default 1)"
         )
     group.add_argument(
+        "--loudness",
+        type=number("--loudness", defaults.MIN_LOUDNESS, defaults.MAX_LOUDNESS),
+        default=defaults.LOUDNESS,
+        metavar="LUFS",
+        help=f"of every sentence (default {defaults.LOUDNESS:g}; 0: as the engine makes it)",
+    )
+    group.add_argument(
         "--max-sentence",
         type=count("--max-sentence"),
         default=defaults.MAX_SENTENCE,

@@ -97,6 +97,7 @@ class SpeechSession:
                     open_engines(self.config, language, self._catalog),
                     pitch=self.config.pitch,
                     volume=self.config.volume,
+                    loudness=self.config.loudness,
                 )
             except SpeechError:
                 self._catalog = VoiceCatalog()  # the voice may be installed by the next time

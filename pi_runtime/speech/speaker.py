@@ -1,4 +1,4 @@
-"""A sentence becomes sound: normalised, and by another engine if the first keeps failing."""
+"""A sentence becomes sound: normalised, levelled, by another engine if the first keeps failing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ _LOGGER = logging.getLogger(__name__)
 class Speaker:
     """Speaks with the first of several engines; keeps to the next once that one fails for good."""
 
-    def __init__(self, engines: Iterator[Engine], *, pitch: float = 1.0, volume: float = 1.0):
+    def __init__(
+        self,
+        engines: Iterator[Engine],
+        *,
+        pitch: float = 1.0,
+        volume: float = 1.0,
+        loudness: float = 0.0,
+    ) -> None:
         """Take the first engine; the others are opened when they are needed.
 
         Raises:
@@ -30,6 +37,7 @@ class Speaker:
         self.engine = next(engines)
         self._pitch = pitch
         self._volume = volume
+        self._loudness = loudness
         self._failures = 0
 
     def synthesize(self, sentence: str) -> Pcm | None:
@@ -54,7 +62,15 @@ class Speaker:
         self._failures = 0
         # A higher pitch: the sound, spoken slower by that factor, is played faster by it.
         pitched = Pcm(round(pcm.rate * self._pitch), pcm.samples).resampled(pcm.rate)
-        return pitched.louder(self._volume)
+        return self._levelled(pitched)
+
+    def _levelled(self, pcm: Pcm) -> Pcm:
+        """Return a sound at the loudness and the volume."""
+        if not self._loudness and self._volume <= 1:
+            return pcm.louder(self._volume)
+        from pi_runtime.speech.loudness import levelled  # it needs NumPy
+
+        return levelled(pcm, self._loudness, self._volume)
 
     def _give_way(self) -> None:
         self._failures = 0

@@ -258,7 +258,9 @@ def test_wrong_calls(argv: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("argument", "value"),
     [("--rate=0", 0.0), ("--rate=fast", "fast"), ("--pitch=11", 11.0),
-     ("--volume=nan", float("nan")), ("--sentence-time=-1", -1.0), ("--pre-silence=1e9", 1e9),
+     ("--volume=nan", float("nan")),
+     ("--loudness=1", 1.0), ("--loudness=-41", -41.0),
+     ("--sentence-time=-1", -1.0), ("--pre-silence=1e9", 1e9),
      ("--sentence-silence=", ""),
      ("--sample-rate=3999", 3999), ("--sample-rate=16000.0", "16000.0"),
      ("--command-rate=192001", 192_001), ("--max-sentence=0", 0), ("--max-sentence=1e3", "1e3")],
