@@ -132,6 +132,7 @@ def _check(args: argparse.Namespace) -> None:
     for name in LISTS:
         if name in args.given:
             used = (*LISTS, "quiet", *(("engine",) if "list_voices" in args.given else ()))
+            used += ("service",) if args.list_devices else ()
             refuse_others(args, used, f"with {args.given[name]}")
             return
     if args.control:
@@ -218,7 +219,6 @@ def _check_spoken(sentences: int) -> None:
 
 
 def _lists(args: argparse.Namespace) -> Iterator[str]:
-    from pi_runtime.speech.aplay import list_devices
     from pi_runtime.speech.engines import ENGINES
 
     if args.list_engines:
@@ -227,8 +227,9 @@ def _lists(args: argparse.Namespace) -> Iterator[str]:
     if "list_voices" in args.given:
         yield from _voices(args.list_voices or "", args.engine)
     if args.list_devices:
-        for name, description in list_devices():
-            yield f"{name:<40}{description}".rstrip()
+        from pi_runtime.cli.device_list import device_lines
+
+        yield from device_lines(args.service)
 
 
 def _voices(language: str, engine: str) -> Iterator[str]:

@@ -186,6 +186,14 @@ def card_of(device: str) -> str:
     return named[1] if named else rest.partition(",")[0]
 
 
+def device_of(card: str) -> str:
+    """Return the device of a card that takes any sound.
+
+    HDMI takes sound in a form of its own, into which only the card's own default converts.
+    """
+    return f"{'sysdefault' if 'hdmi' in card.lower() else 'plughw'}:CARD={card}"
+
+
 def _convert(fault: Fault, cards: Sequence[Card], _: Sequence[str]) -> str:
     """Name the device of the same card that takes any sound."""
     wanted = card_of(fault.device)
@@ -193,11 +201,10 @@ def _convert(fault: Fault, cards: Sequence[Card], _: Sequence[str]) -> str:
     digital = "IEC958" in fault.said
     if not card and digital:
         card = next((c.name for c in cards if "hdmi" in c.name.lower()), "")
-    # HDMI takes sound in a form of its own, into which only the card's own default converts.
-    plugin = "sysdefault" if digital or "hdmi" in card.lower() else "plughw"
-    if fault.device.startswith(plugin):
-        plugin = "plughw" if plugin == "sysdefault" else "sysdefault"
-    return f"take the device that converts: --device {plugin}:CARD={card or '…'}"
+    other = device_of(card or "…")
+    if digital or fault.device.startswith("plughw"):
+        other = other.replace("plughw", "sysdefault")
+    return f"take the device that converts: --device {other}"
 
 
 def _nearest(fault: Fault, _: Sequence[Card], names: Sequence[str]) -> str:
@@ -218,15 +225,11 @@ def _plug_in(fault: Fault, cards: Sequence[Card], _: Sequence[str]) -> str:
     if near:
         device = fault.device.replace(wanted, near[0], 1)
         return f"plug it in; or did you mean {device}? See {LIST}"
-    return f"plug it in, or name one that is here: --device {_of(here[0])}"
-
-
-def _of(card: str) -> str:
-    return f"{'sysdefault' if 'hdmi' in card.lower() else 'plughw'}:CARD={card}"
+    return f"plug it in, or name one that is here: --device {device_of(here[0])}"
 
 
 def _another(cards: Sequence[Card]) -> str:
-    return f"--device {_of(cards[0].name)}" if cards else f"with --device, one of {LIST}"
+    return f"--device {device_of(cards[0].name)}" if cards else f"with --device, one of {LIST}"
 
 
 def _install(fault: Fault, *_: object) -> str:

@@ -32,9 +32,9 @@ def test_pitch_and_volume_are_heard() -> None:
 
 
 def test_the_volume_comes_on_top_of_the_loudness_and_nothing_clips() -> None:
-    for loudness in (0.0, -19.0):
+    for target in (0.0, -19.0):
         toning = Toning(SpeechConfig(), VoiceCatalog())
-        loud = Speaker(iter([toning]), volume=10, loudness=loudness).synthesize("x")
+        loud = Speaker(iter([toning]), volume=10, loudness=target).synthesize("x")
         assert loud is not None
         samples = array("h", loud.samples)
         assert max(samples) < 32_767 * 10 ** (-1 / 20) + 1
