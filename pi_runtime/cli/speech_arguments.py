@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pi_runtime.speech import Sink, SpeechConfig
 
 STDOUT = "-"
-"""Such a --wav is a stream on stdout; a file of that name is ./-"""
+"""Such a --wav is a stream on stdout."""
 
 ENCODERS = {
     "flac": "flac - -o",

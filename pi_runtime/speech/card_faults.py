@@ -229,7 +229,7 @@ def _plug_in(fault: Fault, cards: Sequence[Card], _: Sequence[str]) -> str:
 
 
 def _another(cards: Sequence[Card]) -> str:
-    return f"--device {device_of(cards[0].name)}" if cards else f"with --device, one of {LIST}"
+    return f"--device {device_of(cards[0].name)}" if cards else f"one of {LIST}"
 
 
 def _install(fault: Fault, *_: object) -> str:
