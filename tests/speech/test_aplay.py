@@ -406,9 +406,9 @@ def test_a_player_that_hangs_at_once_is_given_up(
 
 
 def test_cancelled_while_it_waits_for_a_card_it_ends(fake_aplay: FakeAplay) -> None:
-    fake_aplay.says(f"{OPEN} Device or resource busy")
     with SpeechSession(SpeechConfig(engine="none")) as session:
         for _ in range(2):
+            fake_aplay.says(f"{OPEN} Device or resource busy")  # which counts from 0 again
             with once(lambda: fake_aplay.tries, "the first try", session.cancel):
                 spoken = session.speak("One. Two.", Aplay("hw:0", wait=80_000))
             assert (spoken.cancelled, spoken.sentences) == (True, 0)
