@@ -428,9 +428,9 @@ def test_cancelled_while_a_player_hangs_it_ends(fake_aplay: FakeAplay, player: s
 
 
 def test_cancelled_while_a_card_is_tried_it_ends(fake_aplay: FakeAplay) -> None:
-    (fake_aplay.folder / "aplay").write_text("#!/bin/sh\necho x >>tries\nsleep 100000\n")
+    tries = fake_aplay.folder / "tries"
+    (fake_aplay.folder / "aplay").write_text(f"#!/bin/sh\necho x >>'{tries}'\nsleep 100000\n")
     cancelled = threading.Event()
-    cancelled.set()
-    with Aplay() as sink:
+    with once(lambda: fake_aplay.tries, "the first try", cancelled.set), Aplay() as sink:
         sink.start(LONG.rate, cancelled)
         sink.write(LONG.samples)
