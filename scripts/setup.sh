@@ -64,6 +64,8 @@ apt_install() {
 
 SPEECH_PACKAGES="festival festvox-kallpc16k festvox-ru espeak-ng alsa-utils"
 RHVOICE_PACKAGES="rhvoice rhvoice-russian rhvoice-english"
+# The encoders that rnn-speak names for sound files besides WAV.
+ENCODER_PACKAGES="opus-tools lame flac vorbis-tools"
 
 # The service's tests log in over a real sshd, let systemd examine the units, and boot a Debian.
 SERVICE_PACKAGES="openssh-server openssh-client locales systemd systemd-container mmdebstrap"

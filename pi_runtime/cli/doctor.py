@@ -30,10 +30,14 @@ from pi_runtime.service.client import (
 )
 
 if TYPE_CHECKING:
+    from pi_runtime.service.settings import ServiceSettings
     from pi_runtime.speech import SpeechConfig
 
 SECONDS = 120.0
 """How long a probe may take."""
+
+CARD_RATE = 22_050
+"""Samples per second at which a sound card is tried: those of most voices."""
 
 ROOM = 50_000_000
 """Bytes that should be free where the engines write."""
@@ -180,17 +184,24 @@ def _model_runs(patient: Patient) -> Finding:
     )
 
 
-def _speech(patient: Patient) -> SpeechConfig:
-    """Return how the service speaks, or how rnn-speak does where none is set up."""
+def _service_settings(patient: Patient) -> ServiceSettings | None:
+    """Return the service's settings; None if there are none, or none that can be read."""
     from pi_runtime.cli.speakd import read_settings
-    from pi_runtime.speech import SpeechConfig
 
     if not patient.settings.exists():
-        return SpeechConfig()
+        return None
     try:
-        return read_settings(["--settings", str(patient.settings), patient.model]).speech
+        return read_settings(["--settings", str(patient.settings), patient.model])
     except UsageError:
-        return SpeechConfig()  # the probe of the settings says what is wrong with them
+        return None  # the probe of the settings says what is wrong with them
+
+
+def _speech(patient: Patient) -> SpeechConfig:
+    """Return how the service speaks, or how rnn-speak does where none is set up."""
+    from pi_runtime.speech import SpeechConfig
+
+    settings = _service_settings(patient)
+    return settings.speech if settings else SpeechConfig()
 
 
 def _engines(patient: Patient) -> Finding:
@@ -225,16 +236,26 @@ def _voice(patient: Patient) -> Finding:
     return Finding(f"{language} by {engine}: {seconds:.1f} s of sound in {took:.2f} s")
 
 
-def _card(_: Patient) -> Finding:
-    program = shutil.which("aplay")
-    if not program:
-        return Finding("aplay is not installed", False, "sudo apt install alsa-utils")
-    done = subprocess.run([program, "-l"], capture_output=True, text=True, check=False)
-    cards = [line for line in done.stdout.splitlines() if line.startswith("card ")]
-    if done.returncode or not cards:
-        fix = "plug one in, or enable it in /boot/firmware/config.txt (dtparam=audio=on)"
-        return Finding("no sound card for this user", False, fix)
-    return Finding("; ".join(cards))
+def _card(patient: Patient) -> Finding:
+    from pi_runtime.speech.aplay import find_fault, list_cards, list_devices
+    from pi_runtime.speech.card_faults import Kind, card_of, device_of
+
+    settings = _service_settings(patient)
+    device = settings.device if settings else "default"
+    fault = find_fault(device, _speech(patient).sample_rate or CARD_RATE)
+    cards = list_cards()
+    if not fault:
+        names = ", ".join(dict.fromkeys(card.name for card in cards))
+        lasting = [device_of(card.name) for card in cards if card.number == card_of(device)]
+        advice = f"; name it {lasting[0]}, its number may change" if lasting else ""
+        return Finding(f"{device} takes sound{f' (cards: {names})' if names else ''}{advice}")
+    served = service_is_up(patient.service)
+    if served and fault.kind is Kind.BUSY:
+        return Finding(f"{device} is in use, by the service")
+    text = f"{device}: {fault.reason}"
+    if served and fault.kind is Kind.PERMISSION:
+        return Finding(f"{text}; the service may", ok=False)
+    return Finding(text, False, fault.todo(cards, [name for name, _ in list_devices()]))
 
 
 def _settings(patient: Patient) -> Finding:

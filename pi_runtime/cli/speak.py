@@ -32,6 +32,7 @@ from pi_runtime.cli.speech_arguments import (
     add_speech,
     check_sound,
     check_speech,
+    is_on_stdout,
     open_sink,
     read_language,
     speech_config,
@@ -117,11 +118,11 @@ def _speak(argv: list[str]) -> int:
         tokens: Iterable[str] = pieces
     else:
         pieces, tokens = _generated(args)
-    out = sys.stderr if args.raw else sys.stdout
+    out = sys.stderr if is_on_stdout(args) else sys.stdout
     with SpeechSession(config, tokens) as session:
         spoken = session.speak(pieces, sink, lambda sentence: emit(f"{sentence}\n", out))
     _check_spoken(spoken.sentences)
-    path = f", {args.wav}" if args.wav else ""
+    path = f", {args.wav}" if args.wav and not is_on_stdout(args) else ""
     note(f"{spoken.engine}, {spoken.language}, {spoken.sentences} sentences{path}")
     return 0
 
@@ -131,6 +132,7 @@ def _check(args: argparse.Namespace) -> None:
     for name in LISTS:
         if name in args.given:
             used = (*LISTS, "quiet", *(("engine",) if "list_voices" in args.given else ()))
+            used += ("service",) if args.list_devices else ()
             refuse_others(args, used, f"with {args.given[name]}")
             return
     if args.control:
@@ -218,7 +220,6 @@ def _check_spoken(sentences: int) -> None:
 
 def _lists(args: argparse.Namespace) -> Iterator[str]:
     from pi_runtime.speech.engines import ENGINES
-    from pi_runtime.speech.sinks import list_devices
 
     if args.list_engines:
         for name, engine in ENGINES.items():
@@ -226,8 +227,9 @@ def _lists(args: argparse.Namespace) -> Iterator[str]:
     if "list_voices" in args.given:
         yield from _voices(args.list_voices or "", args.engine)
     if args.list_devices:
-        for name, description in list_devices():
-            yield f"{name:<40}{description}".rstrip()
+        from pi_runtime.cli.device_list import device_lines
+
+        yield from device_lines(args.service)
 
 
 def _voices(language: str, engine: str) -> Iterator[str]:

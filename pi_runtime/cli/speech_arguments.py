@@ -18,11 +18,20 @@ if TYPE_CHECKING:
 
     from pi_runtime.speech import Sink, SpeechConfig
 
-OTHER_SOUND = (
-    "aac", "aif", "aiff", "au", "flac", "m4a", "mka", "mp2", "mp3", "mp4", "oga", "ogg", "opus",
-    "pcm", "raw", "webm", "wma",
-)  # fmt: skip
-"""The suffixes of sound files that are no WAV."""
+STDOUT = "-"
+"""Such a --wav is a stream on stdout."""
+
+ENCODERS = {
+    "flac": "flac - -o",
+    "mp3": "lame -",
+    "oga": "oggenc - -o",
+    "ogg": "oggenc - -o",
+    "opus": "opusenc -",
+    **dict.fromkeys(
+        ("aac", "aif", "aiff", "au", "m4a", "mka", "mp4", "webm", "wma"), "ffmpeg -i -"
+    ),
+}
+"""What makes a sound file with that ending of a WAV on its stdin, before the file's name."""
 
 
 def add_speech(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +73,13 @@ def add_speech(parser: argparse.ArgumentParser) -> None:
             f"--{name}", type=kind, default=1.0, metavar="X", help=f"{what} (default 1)"
         )
     group.add_argument(
+        "--loudness",
+        type=number("--loudness", defaults.MIN_LOUDNESS, defaults.MAX_LOUDNESS),
+        default=defaults.LOUDNESS,
+        metavar="LUFS",
+        help=f"of every sentence (default {defaults.LOUDNESS:g}; 0: as the engine makes it)",
+    )
+    group.add_argument(
         "--max-sentence",
         type=count("--max-sentence"),
         default=defaults.MAX_SENTENCE,
@@ -84,7 +100,12 @@ def add_sound(parser: argparse.ArgumentParser) -> None:
     """Add the options of where the sound goes."""
     sound = parser.add_argument_group("sound")
     where = sound.add_mutually_exclusive_group()
-    where.add_argument("--wav", type=_wav, metavar="FILE", help="write a WAV file, play nothing")
+    where.add_argument(
+        "--wav",
+        type=_wav,
+        metavar="FILE|-",
+        help="write a WAV file, play nothing (-: to stdout, text to stderr)",
+    )
     where.add_argument("--raw", action="store_true", help="raw s16le to stdout, text to stderr")
     where.add_argument(
         "--device", default="default", metavar="ALSA", help="the sound device to play to"
@@ -136,7 +157,10 @@ def open_sink(args: argparse.Namespace) -> Sink:
         SpeechError: aplay is missing.
     """
     from pi_runtime.speech import Aplay, RawOutput, WavFile
+    from pi_runtime.speech.sinks import WavOutput
 
+    if args.wav == STDOUT:
+        return WavOutput(sys.stdout.buffer)
     if args.wav:
         return WavFile(args.wav)
     if args.raw:
@@ -162,14 +186,25 @@ def check_speech(args: argparse.Namespace, engines: Collection[str]) -> None:
         refuse(args, ("rate",), "with --engine command, which speaks at its own", todo)
 
 
+def is_on_stdout(args: argparse.Namespace) -> bool:
+    """Return whether the sound goes to stdout, and the text elsewhere."""
+    return bool(args.raw or args.wav == STDOUT)
+
+
 def check_sound(args: argparse.Namespace) -> None:
-    """Refuse options of a sound device where none is played to.
+    """Refuse options of a sound device where none is played to, and a terminal in its place.
 
     Raises:
-        UsageError: one was given.
+        UsageError: one was given, or stdout is a terminal.
     """
     if args.wav or args.raw:
         refuse(args, ("wait",), f"with {args.given['wav' if args.wav else 'raw']}")
+    if is_on_stdout(args) and sys.stdout.isatty():
+        option, suffix = ("--raw", "raw") if args.raw else ("--wav -", "wav")
+        raise UsageError(
+            f"{option} would write the sound to the terminal",
+            f"add > speech.{suffix}, or a pipe: rnn-speak … --wav - | aplay",
+        )
 
 
 def _seconds(option: str) -> Callable[[str], float]:
@@ -180,11 +215,22 @@ def _sample_rate(option: str) -> Callable[[str], int]:
     return whole(option, defaults.MIN_SAMPLE_RATE, defaults.MAX_SAMPLE_RATE)
 
 
-def _wav(name: str) -> Path:
-    stem, dot, suffix = name.rpartition(".")
-    if dot and suffix.lower() in OTHER_SOUND:
-        raise UsageError(f"--wav {name} would be a WAV file", f"name it {stem}.wav")
-    return target("--wav", "take --raw for sound on stdout")(name)
+def _wav(name: str) -> Path | str:
+    if name == STDOUT:
+        return STDOUT
+    _, dot, suffix = name.rpartition(".")
+    suffix = suffix.lower() if dot else ""
+    what, quoted = f"--wav {name} would be a WAV file", shlex.quote(name)
+    if suffix in ENCODERS:
+        raise UsageError(what, f"pipe it: rnn-speak … --wav - | {ENCODERS[suffix]} {quoted}")
+    if suffix in ("pcm", "raw"):
+        raise UsageError(what, f"take rnn-speak … --raw > {quoted}")
+    path = target("--wav", "")(name)
+    if path.exists() and not path.is_file():
+        raise UsageError(f"--wav {name} is no file", f"take rnn-speak … --wav - > {quoted}")
+    if suffix not in ("wav", "wave"):
+        raise UsageError(what, f"name it {name}.wav")
+    return path
 
 
 def _command(text: str) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from pi_runtime.service.status import ServiceStatus
 from pi_runtime.service.systemd import SystemdNotifier
 from pi_runtime.service.worker import GenerationWorker, load_generator
 from pi_runtime.speech import SpeechSession
+from pi_runtime.speech.aplay import STALL_SECONDS
 
 FLUSH_SECONDS = 0.05
 """How long the last replies get to go out."""
@@ -50,7 +51,7 @@ class Daemon:
         self._listener = listener
         settings = read_settings()
         generator, session = _open(settings)
-        self._sentence_time = settings.speech.sentence_time
+        self._patience = _patience(settings)
         self._status = ServiceStatus(settings.model)
         self._reloading = asyncio.Lock()
         self._worker = GenerationWorker(generator, settings, self._heartbeat)
@@ -94,7 +95,7 @@ class Daemon:
         """Tell systemd that work makes progress, as long as it does."""
         period = min(1.0, self._notifier.watchdog_seconds / 4) or 1.0
         while True:
-            if self._heartbeat.alive(self._sentence_time + 5):
+            if self._heartbeat.alive(self._patience):
                 self._notifier.tell(WATCHDOG=1)
             await asyncio.sleep(period)
 
@@ -119,7 +120,7 @@ class Daemon:
                 _LOGGER.error("not reloaded, the old model and settings stay: %s", error)
                 raise Error(self._status.reload_trouble) from error
             else:
-                self._sentence_time = settings.speech.sentence_time
+                self._patience = _patience(settings)
                 self._status.model, self._status.loaded = settings.model, time.time()
                 self._status.reload_trouble = self._status.speech_trouble = ""
                 self._scheduler.exchange(settings, session)
@@ -132,6 +133,11 @@ class Daemon:
         generator, session = _open(settings)
         self._worker.exchange(generator, settings)
         return settings, session
+
+
+def _patience(settings: ServiceSettings) -> float:
+    """Return the seconds that work may take between two signs of life."""
+    return max(settings.speech.sentence_time, settings.wait + STALL_SECONDS) + 5
 
 
 def _open(settings: ServiceSettings) -> tuple[TextGenerator, SpeechSession]:

@@ -82,10 +82,10 @@ class PausableSink:
     ) -> None:
         self._sink.__exit__(kind, error, trace)
 
-    def start(self, rate: int) -> None:
+    def start(self, rate: int, cancelled: threading.Event | None = None) -> None:
         """See `Sink`."""
         self.rate = rate
-        self._sink.start(rate)
+        self._sink.start(rate, cancelled)
 
     def write(self, samples: bytes) -> None:
         """See `Sink`."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # see pi_runtime
 if TYPE_CHECKING:
+    from pi_runtime.speech.aplay import Aplay
     from pi_runtime.speech.config import SpeechConfig
     from pi_runtime.speech.session import SpeechSession, Spoken
-    from pi_runtime.speech.sinks import Aplay, RawOutput, Sink, WavFile
+    from pi_runtime.speech.sinks import RawOutput, Sink, WavFile
 
 __all__ = ["Aplay", "RawOutput", "Sink", "SpeechConfig", "SpeechSession", "Spoken", "WavFile"]
 
@@ -20,7 +21,7 @@ _MODULES = {
     "SpeechConfig": "config",
     "SpeechSession": "session",
     "Spoken": "session",
-    "Aplay": "sinks",
+    "Aplay": "aplay",
     "RawOutput": "sinks",
     "Sink": "sinks",
     "WavFile": "sinks",

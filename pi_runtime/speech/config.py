@@ -10,11 +10,14 @@ from pi_runtime import checks
 from pi_runtime.errors import UsageError
 from pi_runtime.speech.defaults import (
     COMMAND_RATE,
+    LOUDNESS,
     MAX_FACTOR,
+    MAX_LOUDNESS,
     MAX_SAMPLE_RATE,
     MAX_SECONDS,
     MAX_SENTENCE,
     MIN_FACTOR,
+    MIN_LOUDNESS,
     MIN_SAMPLE_RATE,
     SENTENCE_SILENCE,
     SENTENCE_TIME,
@@ -46,7 +49,9 @@ class SpeechConfig:
     pitch: float = 1.0
     """2 is an octave higher."""
     volume: float = 1.0
-    """Factor on the amplitude."""
+    """Factor on the amplitude, on top of the loudness."""
+    loudness: float = LOUDNESS
+    """LUFS of every sentence, whatever engine makes it; 0: as the engine makes it."""
     command: str | Sequence[str] = ()
     """The program of the "command" engine with its arguments, kept as a tuple of strings; a string
     is split as a shell would."""
@@ -75,6 +80,7 @@ class SpeechConfig:
             keep("voice", checks.text("voice", self.voice))
         for name in ("rate", "pitch", "volume"):
             keep(name, checks.number(name, getattr(self, name), MIN_FACTOR, MAX_FACTOR))
+        keep("loudness", checks.number("loudness", self.loudness, MIN_LOUDNESS, MAX_LOUDNESS))
         for name in ("sentence_time", "pre_silence", "sentence_silence"):
             keep(name, checks.number(name, getattr(self, name), 0, MAX_SECONDS))
         for name in ("command_rate", "sample_rate"):

@@ -104,13 +104,17 @@ class Pcm:
 
 HEADER_BYTES = 44
 
+OPEN_END = 0xFFFFFFFF
+"""A length in the header of a WAV stream: it goes on to the end of the stream."""
+
 
 def wav_header(rate: int, sound_bytes: int) -> bytes:
-    """Return the header of a RIFF WAV file that holds `sound_bytes` of sound."""
+    """Return the header of a RIFF WAV file that holds `sound_bytes` of sound, or `OPEN_END`."""
+    sound_bytes = min(sound_bytes, OPEN_END)
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
         b"RIFF",
-        HEADER_BYTES - 8 + sound_bytes,
+        min(HEADER_BYTES - 8 + sound_bytes, OPEN_END),
         b"WAVE",
         b"fmt ",
         16,  # bytes of the format that follows: PCM, one channel, …

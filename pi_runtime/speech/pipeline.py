@@ -50,9 +50,11 @@ def play(
         while item := synthesis.next():
             sentence, pcm = item
             if sink.rate is None:
-                sink.start(config.sample_rate or pcm.rate)
+                sink.start(config.sample_rate or pcm.rate, cancelled)
             if not count:
-                _write(Pcm.silence(config.pre_silence, pcm.rate), sink, cancelled)
+                _write(Pcm.faint_noise(config.pre_silence, pcm.rate), sink, cancelled)
+            if cancelled.is_set():  # while the card was waited for
+                break
             yield sentence
             _write(pcm, sink, cancelled)
             _write(Pcm.silence(config.sentence_silence, pcm.rate), sink, cancelled)

@@ -100,6 +100,7 @@ class SpeechSession:
                     language=language,
                     pitch=self.config.pitch,
                     volume=self.config.volume,
+                    loudness=self.config.loudness,
                 )
             except SpeechError:
                 self._catalog = VoiceCatalog()  # the voice may be installed by the next time

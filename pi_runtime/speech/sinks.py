@@ -1,31 +1,22 @@
-"""Where sound goes: a sound card through aplay, a WAV file, or raw samples on stdout."""
+"""Where sound goes besides a sound card: a WAV file, or a stream such as stdout."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import shutil
-import subprocess
-import time
+import threading
+from fcntl import F_GETFL, fcntl
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol, Self
 
-from pi_runtime.errors import SpeechError
 from pi_runtime.files import replacing
-from pi_runtime.speech.pcm import HEADER_BYTES, Pcm, wav_header
+from pi_runtime.speech.pcm import HEADER_BYTES, OPEN_END, wav_header
 
 _LOGGER = logging.getLogger(__name__)
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
-"""Seconds between two attempts to open a card; doubled each time."""
-
 SILENT_RATE = 16_000
 """Samples per second where no engine gave a rate."""
-
-# What ALSA says of a device that may appear later: not plugged in, or used by another program.
-_MAY_COME_BACK = ("busy", "no such device", "no such file or directory", "input/output error")
 
 
 _ENDED_EARLY = (KeyboardInterrupt, SystemExit, BrokenPipeError, GeneratorExit)
@@ -47,8 +38,8 @@ class Sink(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def start(self, rate: int) -> None:
-        """Fix the sample rate.
+    def start(self, rate: int, cancelled: threading.Event | None = None) -> None:
+        """Fix the sample rate. Once `cancelled` is set, this and `write` wait for nothing.
 
         Raises:
             SpeechError: the card is missing or busy.
@@ -85,7 +76,7 @@ class WavFile:
         self._file.write(bytes(HEADER_BYTES))
         return self
 
-    def start(self, rate: int) -> None:
+    def start(self, rate: int, cancelled: threading.Event | None = None) -> None:
         """See `Sink`."""
         self.rate = rate
 
@@ -111,6 +102,60 @@ class WavFile:
         self._replacing.__exit__(kind, error, trace)
 
 
+class WavOutput:
+    """A WAV file to a stream such as stdout, which begins before its length is known.
+
+    >>> with open("hello.wav", "wb") as file, SpeechSession(SpeechConfig(engine="none")) as session:
+    ...     spoken = session.speak("Hello there.", WavOutput(file))
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.rate: int | None = None
+        self._stream = stream
+        self._bytes = 0
+
+    def __enter__(self) -> Self:
+        self.rate = None
+        self._bytes = 0
+        # A pipe cannot go back to write the length into the header; nor can what appends.
+        self._can_go_back = self._stream.seekable() and not _appends(self._stream)
+        self._begin = self._stream.tell() if self._can_go_back else 0
+        return self
+
+    def start(self, rate: int, cancelled: threading.Event | None = None) -> None:
+        """See `Sink`."""
+        self.rate = rate
+        self._stream.write(wav_header(rate, OPEN_END))
+
+    def write(self, samples: bytes) -> None:
+        """See `Sink`."""
+        self._stream.write(samples)
+        self._stream.flush()
+        self._bytes += len(samples)
+
+    def abort(self) -> None:
+        """See `Sink`: what was written is gone."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.rate and self._can_go_back:
+            self._stream.seek(self._begin)
+            self._stream.write(wav_header(self.rate, self._bytes))
+            self._stream.seek(0, os.SEEK_END)
+            self._stream.flush()
+
+
+def _appends(stream: IO[bytes]) -> bool:
+    try:
+        return bool(fcntl(stream.fileno(), F_GETFL) & os.O_APPEND)
+    except OSError:  # it has no descriptor, as a stream in memory
+        return False
+
+
 class RawOutput:
     """Raw s16le samples, mono, to a stream such as stdout; the format is logged.
 
@@ -126,7 +171,7 @@ class RawOutput:
         self.rate = None
         return self
 
-    def start(self, rate: int) -> None:
+    def start(self, rate: int, cancelled: threading.Event | None = None) -> None:
         """See `Sink`."""
         self.rate = rate
         _LOGGER.info("raw sound: s16le, 1 channel, %d samples per second", rate)
@@ -146,144 +191,3 @@ class RawOutput:
         trace: TracebackType | None,
     ) -> None:
         pass
-
-
-class Aplay:
-    """A sound card, through ALSA's own player.
-
-    A card that is missing or busy is waited for, up to `wait` seconds, with growing pauses; so is
-    one that is pulled out while it plays.
-    """
-
-    def __init__(self, device: str = "default", wait: float = 0.0) -> None:
-        """Find aplay.
-
-        Raises:
-            SpeechError: it is missing.
-        """
-        program = shutil.which("aplay")
-        if not program:
-            raise SpeechError("aplay is not installed", "sudo apt install alsa-utils")
-        self._argv = (program, "-q", "-D", device, "-t", "raw", "-f", "S16_LE", "-c", "1", "-r")
-        self.rate: int | None = None
-        self._device = device
-        self._wait = wait
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        self.rate = None
-        return self
-
-    def start(self, rate: int) -> None:
-        """See `Sink`."""
-        self.rate = rate
-        self._open()
-
-    def write(self, samples: bytes) -> None:
-        """See `Sink`."""
-        if not self._send(samples):
-            self._close()
-            self._open()
-            if not self._send(samples):
-                raise self._failure("it went away twice")
-
-    def abort(self) -> None:
-        """See `Sink`."""
-        self._close(kill=True)
-
-    def _send(self, samples: bytes) -> bool:
-        assert self._process  # noqa: S101 - `_open` made it
-        assert self._process.stdin  # noqa: S101 - it is a pipe
-        rest = memoryview(samples)
-        try:
-            while rest:
-                rest = rest[self._process.stdin.write(rest) :]
-        except BrokenPipeError:
-            return False
-        return True
-
-    def _open(self) -> None:
-        """Start playing as soon as the card is available."""
-        deadline = time.monotonic() + self._wait
-        pause = FIRST_PAUSE
-        while reason := self._refusal():
-            left = deadline - time.monotonic()
-            if left <= 0 or not reason.lower().endswith(_MAY_COME_BACK):
-                raise self._failure(reason)
-            _LOGGER.warning("waiting for the sound device %r (%s)", self._device, reason)
-            time.sleep(min(pause, left))
-            pause = min(2 * pause, LONGEST_PAUSE)
-        self._process = subprocess.Popen(
-            (*self._argv, str(self.rate), "-"),
-            stdin=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            start_new_session=True,
-        )
-
-    def _refusal(self) -> str:
-        """Play a blink of silence; return why the card cannot be opened, or ''."""
-        tried = subprocess.run(
-            (*self._argv, str(self.rate), "-"),
-            capture_output=True,
-            input=Pcm.silence(0.01, self.rate or SILENT_RATE).samples,
-            start_new_session=True,
-            check=False,
-        )
-        if not tried.returncode:
-            return ""
-        said = tried.stderr.decode("utf-8", "replace").strip()
-        if "Unknown PCM" in said:
-            return "ALSA knows no such name"
-        # aplay's own line, behind ALSA's: "aplay: main:852: audio open error: No such device".
-        return said.rpartition(": ")[2] or "aplay failed"
-
-    def _failure(self, reason: str) -> SpeechError:
-        return SpeechError(
-            f"the sound device {self._device!r} cannot be played to ({reason})",
-            "list the devices with --list-devices and name one with --device, or write a --wav",
-        )
-
-    def _close(self, *, kill: bool = False) -> int:
-        if self._process is None:
-            return 0
-        if kill:
-            self._process.kill()
-        with contextlib.suppress(BrokenPipeError):
-            self._process.communicate()  # closing lets it play what it has
-        code = self._process.returncode
-        self._process = None
-        return code
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            code = self._close(kill=error is not None)
-        except BaseException:
-            self._close(kill=True)
-            raise
-        if error is None and code:
-            raise self._failure("it went away")
-
-
-def list_devices() -> list[tuple[str, str]]:
-    """Return the names of the sound devices that can be played to, each with its description.
-
-    Raises:
-        SpeechError: aplay is missing.
-    """
-    program = shutil.which("aplay")
-    if not program:
-        raise SpeechError("aplay is not installed", "sudo apt install alsa-utils")
-    listed = subprocess.run((program, "-L"), capture_output=True, text=True, check=False).stdout
-    devices: list[tuple[str, str]] = []
-    for line in listed.splitlines():
-        if not line.startswith(" "):
-            devices.append((line, ""))
-        elif devices and not devices[-1][1]:
-            devices[-1] = (devices[-1][0], line.strip())
-    return devices

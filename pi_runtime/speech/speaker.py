@@ -1,4 +1,4 @@
-"""A sentence becomes sound: normalised, and by another engine if the first keeps failing."""
+"""A sentence becomes sound: normalised, levelled, by another engine if the first keeps failing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class Speaker:
         language: str = "",
         pitch: float = 1.0,
         volume: float = 1.0,
-    ):
+        loudness: float = 0.0,
+    ) -> None:
         """Take the first engine; the others are opened when they are needed.
 
         `language` is that of the texts, for engines that do not know their voice's; "": each
@@ -41,6 +42,7 @@ class Speaker:
         self._language = language
         self._pitch = pitch
         self._volume = volume
+        self._loudness = loudness
         self._failures = 0
 
     def synthesize(self, sentence: str) -> Pcm | None:
@@ -65,7 +67,15 @@ class Speaker:
         self._failures = 0
         # A higher pitch: the sound, spoken slower by that factor, is played faster by it.
         pitched = Pcm(round(pcm.rate * self._pitch), pcm.samples).resampled(pcm.rate)
-        return pitched.louder(self._volume)
+        return self._levelled(pitched)
+
+    def _levelled(self, pcm: Pcm) -> Pcm:
+        """Return a sound at the loudness and the volume."""
+        if not self._loudness and self._volume <= 1:
+            return pcm.louder(self._volume)
+        from pi_runtime.speech.loudness import levelled  # it needs NumPy
+
+        return levelled(pcm, self._loudness, self._volume)
 
     def _give_way(self) -> None:
         self._failures = 0

@@ -21,7 +21,7 @@ NONE = "/nowhere/socket"
 ENGINE_NAMES = ", ".join(["auto", *ENGINES])
 INSTALL = "sudo scripts/install-pi"
 
-# What is typed; the exit code; what stderr says behind "error: ".
+# What is typed; the exit code; what stderr says behind "error: ", with ¦ for |.
 MISTAKES = """\
 numbers
 rnn-generate colab.tflite --temperature 0,5 | 2 | temperature 0,5 may be one number or two – write 0.5, or 0.0,5.0
@@ -125,6 +125,7 @@ rnn-speak --list-devices --status | 2 | --status has no use with --list-devices 
 options that mean nothing together: rnn-speakd
 rnn-speakd colab.tflite -n 1 | 2 | -n has no use for a service, which speaks one text after the other – leave it out
 rnn-speakd colab.tflite --wav a.wav | 2 | --wav has no use for a service, which plays to a sound device – leave it out
+rnn-speakd colab.tflite --wav - | 2 | --wav has no use for a service, which plays to a sound device – leave it out
 rnn-speakd colab.tflite --raw | 2 | --raw has no use for a service, which plays to a sound device – leave it out
 rnn-speakd colab.tflite --on-demand --interval 10m | 2 | --interval has no use with --on-demand – leave one of them out
 rnn-speakd colab.tflite --command cat | 2 | --command has no use without --engine command – add --engine command, or leave it out
@@ -158,11 +159,20 @@ rnn-generate colab.tflite -o nodir/ | 2 | nodir: no such folder – create it (m
 rnn-generate colab.tflite -o poems.txt/x | 2 | poems.txt: is no folder – name another with -o
 rnn-generate colab.tflite -o empty | 2 | empty: is a folder – name a file with -o
 rnn-generate colab.tflite -o - | 2 | -o - is no file – leave it out: text goes to stdout anyway
-rnn-speak --text x --wav a.mp3 | 2 | --wav a.mp3 would be a WAV file – name it a.wav
-rnn-speak --text x --wav nodir/A.OGG | 2 | --wav nodir/A.OGG would be a WAV file – name it nodir/A.wav
+rnn-speak --text x --wav a.mp3 | 2 | --wav a.mp3 would be a WAV file – pipe it: rnn-speak … --wav - ¦ lame - a.mp3
+rnn-speak --text x --wav a.opus | 2 | --wav a.opus would be a WAV file – pipe it: rnn-speak … --wav - ¦ opusenc - a.opus
+rnn-speak --text x --wav "a b.flac" | 2 | --wav a b.flac would be a WAV file – pipe it: rnn-speak … --wav - ¦ flac - -o 'a b.flac'
+rnn-speak --text x --wav nodir/A.OGG | 2 | --wav nodir/A.OGG would be a WAV file – pipe it: rnn-speak … --wav - ¦ oggenc - -o nodir/A.OGG
+rnn-speak --text x --wav a.m4a | 2 | --wav a.m4a would be a WAV file – pipe it: rnn-speak … --wav - ¦ ffmpeg -i - a.m4a
+rnn-speak --text x --wav a.raw | 2 | --wav a.raw would be a WAV file – take rnn-speak … --raw > a.raw
+rnn-speak --text x --wav speech | 2 | --wav speech would be a WAV file – name it speech.wav
+rnn-speak --text x --wav poems.txt | 2 | --wav poems.txt would be a WAV file – name it poems.txt.wav
+rnn-speak --text x --wav ./- | 2 | --wav ./- would be a WAV file – name it ./-.wav
+rnn-speak --text x --wav /dev/null | 2 | --wav /dev/null is no file – take rnn-speak … --wav - > /dev/null
 rnn-speak --text x --wav nodir/a.wav | 2 | nodir: no such folder – create it (mkdir -p nodir), or name another with --wav
 rnn-speak --text x --wav empty | 2 | empty: is a folder – name a file with --wav
-rnn-speak --text x --wav - | 2 | --wav - is no file – take --raw for sound on stdout
+rnn-speak --text x --wav - --wait 5 | 2 | --wait has no use with --wav – leave it out
+rnn-speak --text x --wav - --raw | 2 | --wav and --raw exclude each other – give one of them
 rnn-convert real.tflite | 2 | real.tflite is a model already – run: rnn-generate real.tflite; rnn-convert takes _weights.hdf5
 rnn-convert colab_vocab.json colab_config.json | 2 | colab_vocab.json is a vocab, and no weights are given – run: rnn-convert colab_weights.hdf5
 rnn-convert colab_weights.hdf5 disguised.tflite | 2 | colab_weights.hdf5 and disguised.tflite are both weights – give one of them; each checkpoint is converted by itself
@@ -187,6 +197,7 @@ rnn-generate --service novels --backend auto | 2 | --backend has no use with a s
 rnn-generate --service novels --interactive | 2 | --service has no use with --interactive – leave it out
 rnn-generate --service novels -n 101 | 2 | -n 101 of 300 tokens is more than a service does, 100 texts and 100000 tokens – ask for less, or name the model file instead of the service
 rnn-speak --service novels colab.tflite | 2 | MODEL has no use with --service – name the model file, or the service alone
+rnn-speak --service novels --wav - | 2 | --wav has no use with --service – name the model file, or the service alone
 rnn-speak --service novels --wav a.wav | 2 | --wav has no use with --service – name the model file, or the service alone
 rnn-speak --list-engines --service novels | 2 | --service has no use with --list-engines – leave it out
 RNN_SOCKET={none} rnn-generate | 1 | no service listens at {none} – start it, or unset RNN_SOCKET, which names it
@@ -195,6 +206,7 @@ RNN_SOCKET={none} rnn-speak --text x | 1 | no service listens at {none} – star
 RNN_SOCKET={none} rnn-speak --stop | 1 | no service listens at {none} – start it, or unset RNN_SOCKET, which names it
 RNN_SOCKET={none} rnn-generate --backend numpy | 2 | --backend has no use with a service – name the model file instead of the service
 RNN_SOCKET={none} rnn-generate --interactive | 2 | --interactive is nothing that a service does – name the model file, or unset RNN_SOCKET
+RNN_SOCKET={none} rnn-speak --wav - | 2 | --wav is nothing that a service does – name the model file, or add --local
 RNN_SOCKET={none} rnn-speak --wav a.wav | 2 | --wav is nothing that a service does – name the model file, or add --local
 """  # noqa: E501 - a mistake a line
 LINES = [line.split(" | ") for line in MISTAKES.splitlines() if " | " in line]
@@ -235,7 +247,7 @@ def test_a_mistake_is_one_line_and_does_nothing(
         name, *argv = argv
     before = sorted(folder.rglob("*"))
     done = run_command(name, *argv, cwd=folder, env=environment(**variables))
-    assert done.stderr == f"error: {says.format(**words)}\n"
+    assert done.stderr == f"error: {says.format(**words).replace('¦', '|')}\n"
     assert (done.returncode, done.stdout) == (int(code), "")
     assert sorted(folder.rglob("*")) == before
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pty
+import shutil
 import signal
 import subprocess
 import time
@@ -18,7 +20,15 @@ from pi_runtime.speech.pcm import Pcm
 from tests.helpers.commands import program, run_command
 from tests.helpers.conversion import Converter
 from tests.helpers.processes import GUARD_SECONDS, marked, wait_for
-from tests.helpers.speech import LONG, alsa_config, loudness, need_aplay, need_engine, open_engine
+from tests.helpers.speech import (
+    LONG,
+    FakeAplay,
+    alsa_config,
+    loudness,
+    need_aplay,
+    need_engine,
+    open_engine,
+)
 from tests.helpers.zoo import entries, weights_of
 
 SPEAK = program("rnn-speak")
@@ -84,6 +94,67 @@ def test_raw_sound_on_stdout() -> None:
     assert done.returncode == 0
     assert loudness(Pcm(8_000, done.stdout)) > 0.01
     assert b"raw sound: s16le, 1 channel, 8000 samples per second" in done.stderr
+
+
+def test_a_wav_stream_on_stdout() -> None:
+    need_engine("espeak-ng", "en")
+    argv = [SPEAK, "--text", "Hello.", "--engine", "espeak-ng", "--wav", "-"]
+    done = subprocess.run(argv, capture_output=True)
+    assert done.returncode == 0
+    assert loudness(Pcm.from_wav(done.stdout)) > 0.01
+    assert done.stderr == b"Hello.\nespeak-ng, en, 1 sentences\n"
+
+
+def test_a_wav_stream_that_is_redirected_into_a_file_tells_its_length(tmp_path: Path) -> None:
+    need_engine("espeak-ng", "en")
+    argv = [SPEAK, "--text", "Hello.", "--engine", "espeak-ng", "--wav"]
+    with (tmp_path / "stream.wav").open("wb") as file:
+        subprocess.run([*argv, "-"], stdout=file, check=True)
+    subprocess.run([*argv, str(tmp_path / "file.wav")], check=True)
+    assert (tmp_path / "stream.wav").read_bytes() == (tmp_path / "file.wav").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "program", "decode"),
+    [
+        ("opus", "opusenc", "opusdec --quiet --rate 22050 {} {}"),
+        ("mp3", "lame", "lame --silent --decode {} {}"),
+        ("ogg", "oggenc", "oggdec --quiet {} -o {}"),
+        ("flac", "flac", "flac --silent -d {} -o {}"),
+        ("m4a", "ffmpeg", "ffmpeg -loglevel error -i {} {}"),
+    ],
+)
+def test_the_pipes_that_are_named_for_other_sound_files_work(
+    tmp_path: Path, suffix: str, program: str, decode: str
+) -> None:
+    need_engine("espeak-ng", "en")
+    if not shutil.which(program):
+        pytest.skip(f"{program} is not installed")
+    coded, decoded, whole = (tmp_path / name for name in (f"a.{suffix}", "b.wav", "whole.wav"))
+    said = ("--text", LONG["en"], "--engine", "espeak-ng")
+    told = run_command("rnn-speak", *said, "--wav", coded).stderr
+    pipe = told.partition("pipe it: rnn-speak … ")[2]
+    subprocess.run(["sh", "-c", f'"$0" "$@" {pipe}', SPEAK, *said], check=True, capture_output=True)
+    subprocess.run(decode.format(coded, decoded).split(), check=True)
+    run_command("rnn-speak", *said, "--wav", whole)
+    expected = Pcm.from_wav(whole.read_bytes()).seconds
+    assert expected > 2
+    assert Pcm.from_wav(decoded.read_bytes()).seconds == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.parametrize("option", ["--raw", "--wav -"])
+def test_sound_never_goes_to_a_terminal(option: str) -> None:
+    ours, its = pty.openpty()
+    argv = [SPEAK, "--text", "Hello.", "--engine", "none", *option.split()]
+    done = subprocess.run(argv, stdout=its, stderr=subprocess.PIPE, text=True)
+    os.close(its)
+    os.close(ours)
+    assert done.returncode == 2
+    suffix = option.strip("- ")[:3]
+    assert done.stderr == (
+        f"error: {option} would write the sound to the terminal – "
+        f"add > speech.{suffix}, or a pipe: rnn-speak … --wav - | aplay\n"
+    )
 
 
 def test_without_a_card() -> None:
@@ -173,6 +244,28 @@ def test_terminated_in_mid_sentence_it_does_not_wait_for_its_end(tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ended_while_it_waits_for_a_card_it_leaves_no_process(
+    tmp_path: Path, number: int, code: int
+) -> None:
+    aplay, mark = FakeAplay(tmp_path), "RNN_TEST_WAITING"
+    aplay.says("aplay: main:831: audio open error: Device or resource busy")
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    with subprocess.Popen(
+        [SPEAK, "--text", "Hello.", "--engine", "none", "--wait", "80000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PATH": path, mark: "1"},
+    ) as process:
+        assert process.stderr
+        waits = b"note: waiting for the sound device 'default' (Device or resource busy)\n"
+        assert process.stderr.readline() == waits
+        process.send_signal(number)
+        out, error = process.communicate(timeout=GUARD_SECONDS)
+        assert (process.returncode, out, error.replace(waits, b"")) == (code, b"", b"")
+    wait_for(lambda: not marked(mark), "the end of every process")
+
+
 # --- lists and wrong calls -----------------------------------------------------------------------
 
 
@@ -203,7 +296,9 @@ def test_wrong_calls(argv: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("argument", "value"),
     [("--rate=0", 0.0), ("--rate=fast", "fast"), ("--pitch=11", 11.0),
-     ("--volume=nan", float("nan")), ("--sentence-time=-1", -1.0), ("--pre-silence=1e9", 1e9),
+     ("--volume=nan", float("nan")),
+     ("--loudness=1", 1.0), ("--loudness=-41", -41.0),
+     ("--sentence-time=-1", -1.0), ("--pre-silence=1e9", 1e9),
      ("--sentence-silence=", ""),
      ("--sample-rate=3999", 3999), ("--sample-rate=16000.0", "16000.0"),
      ("--command-rate=192001", 192_001), ("--max-sentence=0", 0), ("--max-sentence=1e3", "1e3")],

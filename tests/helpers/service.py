@@ -29,9 +29,9 @@ QUIET = ("--on-demand", "--engine", "espeak-ng", "--backend", "numpy")
 GUARD = 120.0
 """Seconds after which waiting is given up. A guard against hanging, no measure of anything."""
 
+# Alone, without alsa.conf: a sound server that is installed here would make itself the default.
 NOWHERE = """\
-</usr/share/alsa/alsa.conf>
-pcm.!default {{ type file slave.pcm "null" file "{}" format "raw" }}
+pcm.!default {{ type file slave.pcm {{ type null }} file "{}" format "raw" }}
 """
 
 # Takes sound about as fast as it sounds; ALSA's null device takes it at once.

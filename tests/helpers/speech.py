@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +15,7 @@ from pi_runtime.errors import SpeechError
 from pi_runtime.speech import SpeechConfig
 from pi_runtime.speech.engines import Engine, VoiceCatalog, open_engines
 from pi_runtime.speech.engines.silent import Silent
-from pi_runtime.speech.pcm import Pcm
+from pi_runtime.speech.pcm import NOISE_PEAK, Pcm
 from pi_runtime.speech.speaker import Speaker
 
 VOICES = [
@@ -55,8 +56,8 @@ def loudness(pcm: Pcm) -> float:
 
 
 def stretches(pcm: Pcm) -> list[tuple[str, float]]:
-    """Return "sound" or "silence" and its seconds, for each stretch of either."""
-    samples = np.frombuffer(pcm.samples, "<i2").tolist()
+    """Return "sound" or "silence" (that of faint noise, too) and its seconds, for each stretch."""
+    samples = (abs(np.frombuffer(pcm.samples, "<i2")) > NOISE_PEAK).tolist()
     return [
         ("sound" if sounds else "silence", round(len(list(stretch)) / pcm.rate, 3))
         for sounds, stretch in groupby(samples, bool)
@@ -92,10 +93,95 @@ def alsa_config(folder: Path, name: str) -> tuple[Path, Path]:
     """
     config, heard = folder / "asound.conf", folder / "heard.raw"
     config.write_text(
-        "</usr/share/alsa/alsa.conf>\n"
-        f'pcm.{name} {{ type file slave.pcm "null" file "{heard}" format "raw" }}\n'
+        # Alone: a sound server that is installed here would make itself the default.
+        f'pcm.{name} {{ type file slave.pcm {{ type null }} file "{heard}" format "raw" }}\n'
     )
     return config, heard
+
+
+class FakeAplay:
+    """An aplay, first on PATH, that says what it is told to and else plays into a file.
+
+    Three cards are there: those of a Pi 4 and one on USB.
+    """
+
+    CARDS = """\
+**** List of PLAYBACK Hardware Devices ****
+card 0: Headphones [bcm2835 Headphones], device 0: bcm2835 Headphones [bcm2835 Headphones]
+  Subdevices: 8/8
+card 1: vc4hdmi0 [vc4-hdmi-0], device 0: MAI PCM i2s-hifi-0 [MAI PCM i2s-hifi-0]
+  Subdevices: 1/1
+card 2: Device [USB Audio Device], device 0: USB Audio [USB Audio]
+  Subdevices: 1/1
+"""
+    DEVICES = """\
+null
+    Discard all samples (playback) or generate zero samples (capture)
+default
+    Default Audio Device
+sysdefault
+    Default Audio Device
+hw:CARD=Headphones,DEV=0
+    bcm2835 Headphones, bcm2835 Headphones
+    Direct hardware device without any conversions
+plughw:CARD=Headphones,DEV=0
+    bcm2835 Headphones, bcm2835 Headphones
+    Hardware device with all software conversions
+sysdefault:CARD=vc4hdmi0
+    vc4-hdmi-0, MAI PCM i2s-hifi-0
+    Default Audio Device
+hdmi:CARD=vc4hdmi0,DEV=0
+    vc4-hdmi-0, MAI PCM i2s-hifi-0
+    HDMI Audio Output
+plughw:CARD=Device,DEV=0
+    USB Audio Device, USB Audio
+    Hardware device with all software conversions
+"""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._said, self._script = folder / "said", folder / "aplay"
+        self.heard = folder / "heard.raw"
+        (folder / "cards").write_text(self.CARDS)
+        (folder / "devices").write_text(self.DEVICES)
+        self.says("")
+
+    def says(self, said: str, times: int = 1_000_000, code: int = 1, player: str = "") -> None:
+        """Let it say this when it is asked to play, so many times; `player` is a shell command in
+        place of playing once the card was tried."""
+        self._said.write_text(said)
+        for name in ("tries", "locales"):
+            (self.folder / name).write_text("")
+        self._script.write_text(f"""\
+#!/bin/sh
+cd '{self.folder}'
+case " $* " in
+*" -l "*) exec cat cards ;;
+*" -L "*) exec cat devices ;;
+*" -q "*) {player or ":"} ;;
+*)
+    printf '%s\\n' "$LC_ALL" >>locales
+    echo x >>tries
+    if [ -s said ] && [ "$(wc -l <tries)" -le {times} ]; then
+        cat said >&2
+        exit {code}
+    fi
+    exec cat >/dev/null
+    ;;
+esac
+exec cat >>heard.raw
+""")
+        self._script.chmod(0o755)
+
+    @property
+    def tries(self) -> int:
+        """How often the card was tried."""
+        return len((self.folder / "tries").read_text().splitlines())
+
+    @property
+    def locales(self) -> set[str]:
+        """The locales in which it was tried."""
+        return set((self.folder / "locales").read_text().splitlines())
 
 
 def speaker(*kinds: type[Engine]) -> Speaker:
@@ -119,7 +205,7 @@ class Recorder:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def start(self, rate: int) -> None:
+    def start(self, rate: int, cancelled: threading.Event | None = None) -> None:
         """See `Sink`."""
         self.rate = rate
         self.rates.append(rate)

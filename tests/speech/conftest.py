@@ -12,7 +12,7 @@ import pytest
 
 from pi_runtime.speech.engines import Engine
 from tests.helpers.processes import NotedProgram
-from tests.helpers.speech import alsa_config, need_aplay, open_engine
+from tests.helpers.speech import FakeAplay, alsa_config, need_aplay, open_engine
 
 
 @pytest.fixture
@@ -54,3 +54,13 @@ def noted_program(
     folder = tmp_path_factory.mktemp("programs")
     monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
     return lambda name: NotedProgram(folder, name)
+
+
+@pytest.fixture
+def fake_aplay(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> FakeAplay:
+    """An aplay that says what the test tells it to."""
+    folder = tmp_path_factory.mktemp("aplay")
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    return FakeAplay(folder)

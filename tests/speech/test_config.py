@@ -25,6 +25,7 @@ RATE = "give a whole number from 4000 to 192000"
         ("rate", ["1", None, True, [1.0], 0, 0.09, 10.1, float("nan"), float("inf")], FACTOR),
         ("pitch", ["1", None, False, (1.0,), 0, -1, 11, float("nan")], FACTOR),
         ("volume", ["1", None, True, 1j, 0.0, 1e9, float("nan")], FACTOR),
+        ("loudness", ["-19", None, True, 0.1, -41, float("nan")], "give a number from -40 to 0"),
         ("sentence_time", ["60", None, True, -0.1, 86_401, float("nan")], SECONDS),
         ("pre_silence", ["0", None, True, -1, 1e9, float("nan")], SECONDS),
         ("sentence_silence", ["0", None, True, -1, 1e9, float("nan")], SECONDS),
@@ -58,6 +59,8 @@ def test_a_command_is_split_as_a_shell_would() -> None:
 def test_the_bounds_themselves_are_allowed() -> None:
     for bound in (0.1, 10):
         SpeechConfig(rate=bound, pitch=bound, volume=bound)
+    for bound in (-40, 0):
+        SpeechConfig(loudness=bound)
     for bound in (0, 86_400):
         SpeechConfig(sentence_time=bound, pre_silence=bound, sentence_silence=bound)
     for rate in (4_000, 192_000):

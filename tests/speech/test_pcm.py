@@ -30,6 +30,13 @@ def test_what_is_no_sound_is_refused(content: bytes) -> None:
         Pcm.from_wav(content)
 
 
+def test_the_header_of_a_file_that_is_too_long_has_an_open_end() -> None:
+    for size in (2**32 - 20, 2**32 - 1, 2**40):
+        header = wav_header(16_000, size)
+        assert header[4:8] == b"\xff\xff\xff\xff"
+    assert header[40:44] == b"\xff\xff\xff\xff"
+
+
 def test_resampling_keeps_length_and_tone() -> None:
     up = TONE.resampled(44_100)
     assert up.rate == 44_100

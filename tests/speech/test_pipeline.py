@@ -84,6 +84,14 @@ def test_silence_before_and_between() -> None:
     ]  # fmt: skip
 
 
+def test_what_wakes_a_sink_first_is_faint_noise_and_no_digital_silence() -> None:
+    sink = Recorder()
+    speak(["One."], speaker(Silent), sink, SpeechConfig(pre_silence=0.5))
+    woken = Pcm.faint_noise(0.5, 16_000).samples
+    assert sink.samples.startswith(woken)
+    assert not any(sink.samples[len(woken) :])
+
+
 # --- while it plays ------------------------------------------------------------------------------
 
 FIVE = [f"This is sentence number {number}, a longer one." for number in range(5)]

@@ -7,13 +7,15 @@ import logging
 import os
 import wave
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from pi_runtime.errors import SpeechError
-from pi_runtime.speech import Aplay, RawOutput, WavFile
+from pi_runtime.speech import RawOutput, WavFile
 from pi_runtime.speech.pcm import Pcm
-from tests.helpers.speech import TONE, alsa_config, need_aplay
+from pi_runtime.speech.sinks import WavOutput
+from tests.helpers.speech import TONE
 
 
 def test_a_wav_file_holds_what_was_written(tmp_path: Path) -> None:
@@ -64,6 +66,72 @@ def test_a_failed_wav_file_leaves_the_old_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+class Pipe(io.BytesIO):
+    def seekable(self) -> bool:
+        return False
+
+
+def written(stream: IO[bytes]) -> None:
+    with WavOutput(stream) as sink:
+        sink.start(TONE.rate)
+        sink.write(TONE.samples)
+        sink.write(TONE.samples)
+
+
+def test_a_wav_stream_begins_at_once_and_is_read_to_its_end() -> None:
+    stream = Pipe()
+    with WavOutput(stream) as sink:
+        assert not stream.getvalue()
+        sink.start(TONE.rate)
+        sink.write(TONE.samples)
+        assert Pcm.from_wav(stream.getvalue()) == TONE
+    assert stream.getvalue()[4:8] == stream.getvalue()[40:44] == b"\xff\xff\xff\xff"
+
+
+def test_a_wav_stream_into_a_file_tells_its_length(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    with path.open("wb") as file:
+        written(file)
+    with wave.open(str(path)) as wav:
+        assert wav.getnframes() == 2 * len(TONE.samples) // 2
+    memory = io.BytesIO()
+    written(memory)
+    assert memory.getvalue() == path.read_bytes()
+
+
+def test_a_wav_stream_never_writes_into_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"before")
+    with path.open("ab") as file:
+        written(file)
+    with path.open("r+b") as file:
+        file.seek(0, os.SEEK_END)
+        written(file)
+    content = path.read_bytes()
+    size = 44 + 2 * len(TONE.samples)
+    assert content[:6] == b"before"
+    assert Pcm.from_wav(content[6 : 6 + size]).samples == 2 * TONE.samples
+    with wave.open(io.BytesIO(content[6 + size :])) as wav:
+        assert wav.getnframes() == len(TONE.samples)
+
+
+def test_a_wav_stream_of_nothing_is_empty() -> None:
+    for stream in (Pipe(), io.BytesIO()):
+        with WavOutput(stream):
+            pass
+        assert stream.getvalue() == b""
+
+
+def test_an_interrupted_wav_stream_into_a_file_is_valid() -> None:
+    stream = io.BytesIO()
+    with pytest.raises(KeyboardInterrupt), WavOutput(stream) as sink:
+        sink.start(TONE.rate)
+        sink.write(TONE.samples)
+        raise KeyboardInterrupt
+    with wave.open(io.BytesIO(stream.getvalue())) as wav:
+        assert wav.getnframes() == len(TONE.samples) // 2
+
+
 def test_raw_output_writes_at_once_and_says_what(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     stream = io.BytesIO()
@@ -72,75 +140,3 @@ def test_raw_output_writes_at_once_and_says_what(caplog: pytest.LogCaptureFixtur
         sink.write(b"abcd")
         assert stream.getvalue() == b"abcd"
     assert "raw sound: s16le, 1 channel, 8000 samples per second" in caplog.text
-
-
-def test_aplay_plays_every_sample(file_card: Path) -> None:
-    with Aplay() as sink:
-        sink.start(TONE.rate)
-        sink.write(TONE.samples)
-        sink.write(TONE.samples)
-    assert TONE.samples * 2 in file_card.read_bytes()
-
-
-def test_a_sink_is_entered_again_for_the_next_text(file_card: Path, tmp_path: Path) -> None:
-    louder = TONE.louder(2).resampled(8_000)
-    path = tmp_path / "a.wav"
-    wav, card = WavFile(path), Aplay()
-    for pcm in (TONE, louder):
-        for sink in (wav, card):
-            with sink:
-                assert sink.rate is None
-                sink.start(pcm.rate)
-                sink.write(pcm.samples)
-        assert Pcm.from_wav(path.read_bytes()) == pcm
-        assert pcm.samples in file_card.read_bytes()
-
-
-def test_what_is_aborted_is_not_waited_for(file_card: Path) -> None:
-    with Aplay() as sink:
-        sink.abort()  # before it was started
-        sink.start(TONE.rate)
-        sink.write(TONE.samples)
-        sink.abort()
-
-
-def test_no_card_is_one_line_that_names_the_device() -> None:
-    need_aplay()
-    expected = r"'nosuchcard' cannot be played to \(.*list the devices"
-    with pytest.raises(SpeechError, match=expected), Aplay("nosuchcard") as sink:
-        sink.start(TONE.rate)
-        sink.write(TONE.samples)
-
-
-def test_no_aplay_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nonexistent")
-    with pytest.raises(SpeechError, match="sudo apt install alsa-utils"):
-        Aplay()
-
-
-def test_a_card_that_is_not_there_yet_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    need_aplay()
-    config, heard = alsa_config(tmp_path, "late")
-    present = config.read_text()
-    config.write_text("</usr/share/alsa/alsa.conf>\npcm.late { type hw card 31 }\n")
-    monkeypatch.setenv("ALSA_CONFIG_PATH", str(config))
-
-    class PlugIn(logging.Handler):
-        """Plugs the card in as soon as it is said to be waited for."""
-
-        def emit(self, record: logging.LogRecord) -> None:
-            config.write_text(present)
-
-    handler = PlugIn()
-    logger = logging.getLogger("pi_runtime.speech.sinks")
-    logger.addHandler(handler)
-    try:
-        with Aplay("late", wait=60) as sink:
-            sink.start(TONE.rate)
-            sink.write(TONE.samples)
-    finally:
-        logger.removeHandler(handler)
-    assert "waiting for the sound device 'late'" in caplog.text
-    assert TONE.samples in heard.read_bytes()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
+
 import pytest
 
 from pi_runtime.errors import SpeechError
 from pi_runtime.speech import SpeechConfig
 from pi_runtime.speech.engines import VoiceCatalog
 from pi_runtime.speech.engines.silent import Silent
+from pi_runtime.speech.loudness import loudness_of
 from pi_runtime.speech.pcm import Pcm
 from pi_runtime.speech.processes import Cancelled
 from pi_runtime.speech.speaker import MAX_FAILURES, Speaker
@@ -26,6 +29,16 @@ def test_pitch_and_volume_are_heard() -> None:
     assert high.rate == TONE.rate
     assert high.seconds == pytest.approx(TONE.seconds / 2, rel=0.01)
     assert loudness(high) == pytest.approx(loudness(TONE) / 2, rel=0.05)
+
+
+def test_the_volume_comes_on_top_of_the_loudness_and_nothing_clips() -> None:
+    for target in (0.0, -19.0):
+        toning = Toning(SpeechConfig(), VoiceCatalog())
+        loud = Speaker(iter([toning]), volume=10, loudness=target).synthesize("x")
+        assert loud is not None
+        samples = array("h", loud.samples)
+        assert max(samples) < 32_767 * 10 ** (-1 / 20) + 1
+        assert loudness_of(loud) > -6
 
 
 class Noting(Broken):
