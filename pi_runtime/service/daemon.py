@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pi_runtime.errors import Error, UsageError
 from pi_runtime.generation.generator import TextGenerator
+from pi_runtime.service.events import Events
 from pi_runtime.service.handlers import Handlers
 from pi_runtime.service.heartbeat import Heartbeat
 from pi_runtime.service.scheduler import Scheduler
@@ -52,10 +53,17 @@ class Daemon:
         generator, session = _open(settings)
         self._sentence_time = settings.speech.sentence_time
         self._status = ServiceStatus(settings.model)
+        self._events = Events()
         self._reloading = asyncio.Lock()
         self._worker = GenerationWorker(generator, settings, self._heartbeat)
         self._scheduler = Scheduler(
-            settings, session, self._worker, self._status, self._heartbeat, self._notifier
+            settings,
+            session,
+            self._worker,
+            self._status,
+            self._events,
+            self._heartbeat,
+            self._notifier,
         )
 
     async def run(self) -> None:
@@ -74,7 +82,9 @@ class Daemon:
 
         loop.add_signal_handler(signal.SIGHUP, reload)
         if self._listener:
-            handlers = Handlers(self._scheduler, self._worker, self._status, self._reload)
+            handlers = Handlers(
+                self._scheduler, self._worker, self._status, self._events, self._reload
+            )
             await Server(handlers.reply).listen(self._listener)
         tasks = [loop.create_task(self._scheduler.run()), loop.create_task(self._watch())]
         self._notifier.tell(READY=1)

@@ -14,7 +14,9 @@ from typing import Literal
 
 from pi_runtime.errors import Error
 from pi_runtime.generation.sampling import random_seed
+from pi_runtime.service.events import Events
 from pi_runtime.service.heartbeat import Heartbeat
+from pi_runtime.service.narration import NarratedSink, Narration
 from pi_runtime.service.playback import Playback
 from pi_runtime.service.protocol import Request
 from pi_runtime.service.server import Connection
@@ -45,6 +47,7 @@ class Scheduler:
         session: SpeechSession,
         worker: GenerationWorker,
         status: ServiceStatus,
+        events: Events,
         heartbeat: Heartbeat,
         notifier: SystemdNotifier,
     ) -> None:
@@ -52,6 +55,7 @@ class Scheduler:
         self._session = session
         self._worker = worker
         self._status = status
+        self._events = events
         self._heartbeat = heartbeat
         self._notifier = notifier
         self._card = ThreadPoolExecutor(1, "card")
@@ -133,24 +137,33 @@ class Scheduler:
         """
         loop = asyncio.get_running_loop()
         playback = Playback(stream.pieces())
-
-        def tell(sentence: str) -> None:
-            if connection:
-                loop.call_soon_threadsafe(connection.send, {"sentence": sentence})
+        narration = Narration(self._events, stream.seed)
 
         async with self._turn_of(playback, connection):
             if playback.stopped:
                 return Spoken(0, "none", "", cancelled=True)
             self._tell("speaking" if stream.seed is None else f"speaking, seed {stream.seed}")
-            spoken = await loop.run_in_executor(
-                self._card,
-                playback.run,
-                self._session,
-                Aplay(self._settings.device, self._settings.wait),
-                self._playing,
-                self._heartbeat,
-                tell,
-            )
+            card = NarratedSink(Aplay(self._settings.device, self._settings.wait), narration)
+
+            def tell(sentence: str) -> None:
+                card.sentence(sentence)
+                if connection:
+                    loop.call_soon_threadsafe(connection.send, {"sentence": sentence})
+
+            try:
+                spoken = await loop.run_in_executor(
+                    self._card,
+                    playback.run,
+                    self._session,
+                    card,
+                    self._playing,
+                    self._heartbeat,
+                    tell,
+                )
+            except Exception as error:
+                narration.end(error=str(error))
+                raise
+            narration.end(stopped=spoken.cancelled)
         self._status.spoken += 1
         origin = "given" if stream.seed is None else f"seed {stream.seed}"
         text = json.dumps(stream.text, ensure_ascii=False)
@@ -194,11 +207,15 @@ class Scheduler:
 
     def pause(self) -> None:
         """Be silent, in the middle of a sentence too, until `resume`."""
-        self._playing.clear()
+        if not self.paused:
+            self._playing.clear()
+            self._events.publish({"event": "pause"})
 
     def resume(self) -> None:
         """Go on speaking."""
-        self._playing.set()
+        if self.paused:
+            self._playing.set()
+            self._events.publish({"event": "resume"})
 
     @property
     def paused(self) -> bool:

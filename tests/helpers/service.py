@@ -29,9 +29,10 @@ QUIET = ("--on-demand", "--engine", "espeak-ng", "--backend", "numpy")
 GUARD = 120.0
 """Seconds after which waiting is given up. A guard against hanging, no measure of anything."""
 
+# Not on top of ALSA's own configuration, where pipewire-alsa has the last word on "default".
 NOWHERE = """\
-</usr/share/alsa/alsa.conf>
-pcm.!default {{ type file slave.pcm "null" file "{}" format "raw" }}
+pcm.null {{ type null }}
+pcm.default {{ type file slave.pcm "null" file "{}" format "raw" }}
 """
 
 # Takes sound about as fast as it sounds; ALSA's null device takes it at once.
@@ -128,13 +129,13 @@ class Service:
 
     def resident(self) -> int:
         """Return the memory it holds, in bytes."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        match = re.search(r"VmRSS:\s+(\d+) kB", status)
-        assert match
-        return 1024 * int(match[1])
+        return resident(self.process.pid)
 
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+    def threads(self) -> int:
+        return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
 
     def children(self) -> dict[int, str]:
         """Return its child processes, and theirs, by id with their states; Z is a zombie."""
@@ -198,6 +199,13 @@ class Pending:
         """Close the connection: nobody waits for the reply any more."""
         self._lines.close()
         self._link.close()
+
+
+def resident(pid: int) -> int:
+    """Return the memory that a process holds, in bytes."""
+    match = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert match
+    return 1024 * int(match[1])
 
 
 def wait_for(found: Callable[[], T], seconds: float = GUARD, what: object = "it") -> T:

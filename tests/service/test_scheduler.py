@@ -17,6 +17,7 @@ import pytest
 from pi_runtime import TextGenerator
 from pi_runtime.errors import SpeechError
 from pi_runtime.service import scheduler as module
+from pi_runtime.service.events import Events
 from pi_runtime.service.heartbeat import Heartbeat
 from pi_runtime.service.scheduler import Scheduler
 from pi_runtime.service.settings import ServiceSettings
@@ -248,7 +249,9 @@ def schedule(
     async def both() -> None:
         heartbeat, status = Heartbeat(), ServiceStatus(settings.model)
         worker = GenerationWorker(load_generator(settings), settings, heartbeat)
-        scheduler = Scheduler(settings, session, worker, status, heartbeat, SystemdNotifier())
+        scheduler = Scheduler(
+            settings, session, worker, status, Events(), heartbeat, SystemdNotifier()
+        )
         by_itself = asyncio.create_task(scheduler.run())
         try:
             await act(scheduler, status)

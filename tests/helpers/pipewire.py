@@ -1,0 +1,137 @@
+"""PipeWire without a desktop: a sound card that plays in real time, and what is heard of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tests.helpers.service import wait_for
+
+PROGRAMS = ("pipewire", "wireplumber", "pipewire-pulse", "pactl", "parec", "dbus-daemon")
+
+RATE = 22_050
+"""Samples per second of the recording: espeak-ng's."""
+
+BLOCK = 21
+BLOCKS = RATE // BLOCK
+"""Samples whose loudness is kept as one number, and how many such blocks are in a second."""
+
+needs_pipewire = pytest.mark.skipif(
+    not all(map(shutil.which, PROGRAMS)), reason="PipeWire is not installed"
+)
+
+
+class Recording:
+    """How loud the card plays, as it is recorded."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._energy: list[npt.NDArray[np.float32]] = []
+        self.blocks = 0
+        """How many were recorded."""
+        self.begun = float("inf")
+        """When the first sample was played, by the monotonic clock, and the recorder's delay."""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        rest = b""
+        while piece := os.read(self._process.stdout.fileno(), 1 << 16):
+            rest += piece
+            whole = len(rest) // (2 * BLOCK) * 2 * BLOCK
+            samples = np.frombuffer(rest[:whole], "<i2").astype(np.float32) / 32768
+            rest = rest[whole:]
+            self._energy.append((samples**2).reshape(-1, BLOCK).mean(1))
+            self.blocks += whole // (2 * BLOCK)
+            self.begun = min(self.begun, time.monotonic() - self.blocks / BLOCKS)
+
+    def energy(self) -> npt.NDArray[np.float64]:
+        """Return the mean square of each block."""
+        return np.concatenate(list(self._energy)).astype(np.float64)
+
+    def last_sound(self) -> float:
+        """Return when it was not silent for the last time."""
+        return self.begun + float(np.flatnonzero(self.energy() > 1e-6)[-1] + 1) / BLOCKS
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._thread.join()
+
+
+class Card:
+    """A card of PipeWire's; programs play to it with these variables in their environment."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = environment
+
+    @contextmanager
+    def recorded(self) -> Iterator[Recording]:
+        """Record what it plays."""
+        argv = ["parec", "-d", "box.monitor", f"--rate={RATE}", "--channels=1"]
+        process = subprocess.Popen(
+            [*argv, "--format=s16le", "--raw", "--latency-msec=20"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **self.environment},
+        )
+        recording = Recording(process)
+        try:
+            wait_for(lambda: recording.blocks > BLOCKS / 10, what="the recorder")
+            yield recording
+        finally:
+            recording.close()
+
+
+@contextmanager
+def card(folder: Path) -> Iterator[Card]:
+    """Yield a card that nobody hears."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    bus = f"unix:path={folder}/bus"
+    environment = {
+        "XDG_RUNTIME_DIR": str(folder),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "DBUS_SESSION_BUS_ADDRESS": bus,
+        "ALSA_CONFIG_PATH": "/usr/share/alsa/alsa.conf",
+    }
+
+    def pactl(*argv: str) -> bool:
+        done = subprocess.run(
+            ["pactl", *argv], env={**os.environ, **environment}, capture_output=True
+        )
+        return done.returncode == 0
+
+    with ExitStack() as stack:
+
+        def start(*argv: str) -> None:
+            process = subprocess.Popen(
+                argv,
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+
+        start("dbus-daemon", "--session", "--nofork", f"--address={bus}")
+        start("pipewire")
+        wait_for((folder / "pipewire-0").exists, what="pipewire")
+        start("wireplumber")
+        start("pipewire-pulse")
+        wait_for(lambda: pactl("info"), what="pipewire-pulse")
+        wait_for(lambda: pactl("load-module", "module-null-sink", "sink_name=box"))
+        wait_for(lambda: pactl("set-default-sink", "box"))
+        yield Card(environment)
