@@ -86,7 +86,11 @@ class Daemon:
                 self._scheduler, self._worker, self._status, self._events, self._reload
             )
             await Server(handlers.reply).listen(self._listener)
-        tasks = [loop.create_task(self._scheduler.run()), loop.create_task(self._watch())]
+        tasks = [
+            loop.create_task(self._scheduler.run()),
+            loop.create_task(self._scheduler.keep_awake()),
+            loop.create_task(self._watch()),
+        ]
         self._notifier.tell(READY=1)
         await asyncio.wait(
             [loop.create_task(stopping.wait()), *tasks], return_when=asyncio.FIRST_COMPLETED

@@ -73,6 +73,7 @@ class Handlers:
             "loaded": int(self._status.loaded),
             "backend": self._worker.generator.backend.name,
             "paused": self._scheduler.paused,
+            "quiet_until": self._scheduler.quiet,
             "waiting": self._scheduler.waiting,
             "spoken": self._status.spoken,
             "trouble": self._status.trouble,

@@ -16,6 +16,7 @@ from pi_runtime.errors import Error
 from pi_runtime.generation.sampling import random_seed
 from pi_runtime.service.events import Events
 from pi_runtime.service.heartbeat import Heartbeat
+from pi_runtime.service.keep_awake import KeepAwake
 from pi_runtime.service.narration import NarratedSink, Narration
 from pi_runtime.service.playback import Playback
 from pi_runtime.service.protocol import Request
@@ -34,6 +35,9 @@ STOP_SECONDS = 0.7
 
 GONE_SECONDS = 0.1
 """How often it is checked whether the client that asked for a text is still there."""
+
+LOOK_SECONDS = 30.0
+"""How often it is seen whether quiet hours are over."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -65,6 +69,8 @@ class Scheduler:
         """Texts that are being spoken or wait, each with what takes its turn."""
         self._turn = asyncio.Lock()
         self._exchanged = asyncio.Event()
+        self._closed = False
+        self._keep_awake = KeepAwake(self._card, self._noise_settings)
         self._own_seed = settings.seed
 
     def exchange(self, settings: ServiceSettings, session: SpeechSession) -> None:
@@ -72,6 +78,7 @@ class Scheduler:
         self._card.submit(self._session.close)  # after the text that is being spoken
         self._settings, self._session = settings, session
         self._exchanged.set()
+        self._keep_awake.look()
 
     async def run(self) -> None:
         """Speak a text, wait, and so on. The next is generated while the present one is spoken."""
@@ -86,6 +93,10 @@ class Scheduler:
             if await self._exchanged_within(seconds):
                 upcoming = None  # the old model's
 
+    async def keep_awake(self) -> None:
+        """Play faint noise between texts, while the settings say so."""
+        await self._keep_awake.run()
+
     async def _exchanged_within(self, seconds: float | None) -> bool:
         """Wait that long, or until there are other settings; return whether there are."""
         try:
@@ -93,6 +104,14 @@ class Scheduler:
         except TimeoutError:
             return False
         return True
+
+    async def _exchanged_while_quiet(self) -> bool:
+        """Wait until no quiet hours are, or there are other settings; return whether there are."""
+        while until := self.quiet:
+            self._tell(f"quiet until {until}")
+            if await self._exchanged_within(LOOK_SECONDS):
+                return True
+        return False
 
     async def _speak_at_last(self, stream: TextStream) -> TextStream:
         """Speak a text, trying until it succeeds; return the next one, generated meanwhile.
@@ -102,6 +121,8 @@ class Scheduler:
         upcoming = self.begin(Request("speak"))
         pause = FIRST_PAUSE
         while True:
+            if await self._exchanged_while_quiet():
+                return upcoming
             try:
                 await self.speak(stream)
             except Error as error:
@@ -190,6 +211,7 @@ class Scheduler:
                 turn.cancel()
             else:
                 self._turn.release()
+            self._keep_awake.look()
 
     async def _stop_if_gone(self, playback: Playback, connection: Connection) -> None:
         while not connection.gone:
@@ -215,6 +237,7 @@ class Scheduler:
         """Go on speaking."""
         if self.paused:
             self._playing.set()
+            self._keep_awake.look()
             self._events.publish({"event": "resume"})
 
     @property
@@ -223,15 +246,26 @@ class Scheduler:
         return not self._playing.is_set()
 
     @property
+    def quiet(self) -> str:
+        """The time of day at which the present quiet hours end; "" if there are none."""
+        return self._settings.quiet_hours.until()
+
+    def _noise_settings(self) -> ServiceSettings | None:
+        """Return the settings of the noise that is wanted now, if it is. Called in any thread."""
+        is_idle = not (self._waiting or self.paused or self._closed)
+        return self._settings if self._settings.keep_awake and is_idle and not self.quiet else None
+
+    @property
     def waiting(self) -> int:
         """How many texts are being spoken or wait for their turn."""
         return len(self._waiting)
 
     async def close(self) -> None:
         """Stop, and close the engines."""
+        self._closed = True
         self.stop()
-        turn = asyncio.wait_for(self._turn.acquire(), STOP_SECONDS)
-        await asyncio.gather(turn, return_exceptions=True)
+        idle = asyncio.get_running_loop().run_in_executor(self._card, int)  # noise included
+        await asyncio.wait([idle], timeout=STOP_SECONDS)
         self._session.close()
 
     def _tell(self, status: str) -> None:
