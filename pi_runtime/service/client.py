@@ -125,7 +125,7 @@ def listen(service: str | None = None) -> Iterator[str]:
                 reply = json.loads(line)
                 raise ServiceError(reply["error"], reply.get("code", 1))
             yield line.decode()
-    raise _went_away(service)
+    raise _went_away(service, local=False)
 
 
 def _connected(service: str | None, message: dict[str, object]) -> socket:
@@ -183,8 +183,8 @@ def _lines(link: socket) -> Iterator[bytes]:
                 watched.unregister(number)  # stdout was closed from the start
 
 
-def _went_away(service: str | None) -> ServiceError:
-    other = "" if service else ", or add --local"
+def _went_away(service: str | None, *, local: bool = True) -> ServiceError:
+    other = ", or add --local" if local and not service else ""
     return ServiceError(f"the service went away – systemctl status {unit_of(service)}{other}", 1)
 
 

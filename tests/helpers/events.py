@@ -54,6 +54,8 @@ class Listener:
         self.process.terminate()
         self.process.wait()
         self._thread.join()
+        if self.process.stdout:
+            self.process.stdout.close()
 
 
 @contextmanager
