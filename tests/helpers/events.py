@@ -89,20 +89,22 @@ class Match(NamedTuple):
 
 def match(listener: Listener, recording: Recording, seconds: float = float("inf")) -> Match:
     """Compare the levels of the last seconds with the sound at that time."""
-    energy, begun = recording.energy(), recording.begun
+    energy = recording.energy()
     sums = np.concatenate([[0.0], np.cumsum(energy)])
-    last = begun + len(energy) / BLOCKS - MOST_OFFSET - WINDOW
-    first = max(last - seconds, begun + MOST_OFFSET)
+    last = time.monotonic() - 2 * MOST_OFFSET - WINDOW
+    first = max(last - seconds, recording.started + 2 * MOST_OFFSET)
     heard = [
         (at, event["level"])
         for at, event in list(listener.events)
         if event["event"] == "level" and first < at < last
     ]
     times, levels = np.array(heard).T
+    begun = recording.begun(times)
     size = round(WINDOW * BLOCKS)
 
     def correlation(offset: float) -> float:
         at = ((times + offset - begun) * BLOCKS).astype(np.int64)
+        at = np.clip(at, 0, len(energy) - size)
         loudness = np.sqrt((sums[at + size] - sums[at]) / size)
         return float(np.corrcoef(loudness, levels)[0, 1])
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,12 +17,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from tests.helpers.processes import marked
 from tests.helpers.service import wait_for
 
 PROGRAMS = ("pipewire", "wireplumber", "pipewire-pulse", "pactl", "parec", "dbus-daemon")
 
 RATE = 22_050
 """Samples per second of the recording: espeak-ng's."""
+
+STRETCH_SECONDS = 2.0
 
 BLOCK = 21
 BLOCKS = RATE // BLOCK
@@ -49,8 +54,10 @@ class Recording:
         self._energy: list[npt.NDArray[np.float32]] = []
         self.blocks = 0
         """How many were recorded."""
-        self.begun = float("inf")
-        """When the first sample was played, by the monotonic clock, and the recorder's delay."""
+        self.started = time.monotonic()
+        self._begun: dict[int, float] = {}
+        """By stretch of time: when the first sample would have been played, by the clock at the end
+        of that stretch; less the recorder's delay. It grows when the card stumbles."""
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -64,7 +71,22 @@ class Recording:
             rest = rest[whole:]
             self._energy.append((samples**2).reshape(-1, BLOCK).mean(1))
             self.blocks += whole // (2 * BLOCK)
-            self.begun = min(self.begun, time.monotonic() - self.blocks / BLOCKS)
+            now = time.monotonic()
+            stretch = int((now - self.started) / STRETCH_SECONDS)
+            begun = now - self.blocks / BLOCKS
+            self._begun[stretch] = min(self._begun.get(stretch, begun), begun)
+
+    def begun(self, at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return when the first sample was played, as it seemed at some times."""
+        known = sorted(self._begun.items())
+        stretches, begun = np.array(known).T
+        found = np.searchsorted(stretches, (at - self.started) // STRETCH_SECONDS)
+        clipped: npt.NDArray[np.float64] = begun[np.clip(found, 0, len(begun) - 1)]
+        return clipped
+
+    def stumbled(self) -> float:
+        """Return how many seconds of sound the card lost."""
+        return max(self._begun.values()) - min(self._begun.values())
 
     def energy(self) -> npt.NDArray[np.float64]:
         """Return the mean square of each block."""
@@ -72,7 +94,9 @@ class Recording:
 
     def last_sound(self) -> float:
         """Return when it was not silent for the last time."""
-        return self.begun + float(np.flatnonzero(self.energy() > 1e-6)[-1] + 1) / BLOCKS
+        return (
+            max(self._begun.values()) + float(np.flatnonzero(self.energy() > 1e-6)[-1] + 1) / BLOCKS
+        )
 
     def close(self) -> None:
         self._process.terminate()
@@ -104,12 +128,23 @@ class Card:
             recording.close()
 
 
+def marked_by(mark: str, name: str) -> list[int]:
+    """Return the processes of a program that have a variable in their environment."""
+    return [
+        process
+        for process in marked(mark)
+        if name in Path(f"/proc/{process}/comm").read_text("utf-8", "replace")
+    ]
+
+
 @contextmanager
 def card(folder: Path) -> Iterator[Card]:
     """Yield a card that nobody hears."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     bus = f"unix:path={folder}/bus"
+    mark = f"RNN_TEST_CARD_{uuid.uuid4().hex}"
     environment = {
+        mark: "1",
         "XDG_RUNTIME_DIR": str(folder),
         "XDG_CONFIG_HOME": str(folder / "config"),
         "XDG_STATE_HOME": str(folder / "state"),
@@ -144,4 +179,9 @@ def card(folder: Path) -> Iterator[Card]:
         wait_for(lambda: pactl("info"), what="pipewire-pulse")
         wait_for(lambda: pactl("load-module", "module-null-sink", "sink_name=box"))
         wait_for(lambda: pactl("set-default-sink", "box"))
-        yield Card(environment)
+        try:
+            yield Card(environment)
+        finally:
+            # An aplay that outlives the PipeWire it plays to takes all the memory there is.
+            for process in marked_by(mark, "aplay"):
+                os.kill(process, signal.SIGKILL)

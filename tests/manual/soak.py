@@ -59,7 +59,9 @@ def main() -> int:
             done = soak(
                 service,
                 60 * args.minutes,
-                report=lambda: str(match(listener, recording, 60)),
+                report=lambda: (
+                    f"{match(listener, recording, 60)}; lost {recording.stumbled():.3f} s"
+                ),
             )
             whole = match(listener, recording)
             print(
