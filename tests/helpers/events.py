@@ -89,8 +89,6 @@ class Match(NamedTuple):
 
 def match(listener: Listener, recording: Recording, seconds: float = float("inf")) -> Match:
     """Compare the levels of the last seconds with the sound at that time."""
-    energy = recording.energy()
-    sums = np.concatenate([[0.0], np.cumsum(energy)])
     last = time.monotonic() - 2 * MOST_OFFSET - WINDOW
     first = max(last - seconds, recording.started + 2 * MOST_OFFSET)
     heard = [
@@ -98,6 +96,23 @@ def match(listener: Listener, recording: Recording, seconds: float = float("inf"
         for at, event in list(listener.events)
         if event["event"] == "level" and first < at < last
     ]
+    return _match(heard, recording)
+
+
+def match_by_text(listener: Listener, recording: Recording) -> list[Match]:
+    """Compare the levels of each text, but the shortest, with the sound at that time."""
+    texts: list[list[tuple[float, float]]] = []
+    for at, event in list(listener.events):
+        if event["event"] == "text":
+            texts.append([])
+        elif event["event"] == "level" and texts:
+            texts[-1].append((at, event["level"]))
+    return [_match(heard, recording) for heard in texts if len(heard) > 1 / WINDOW]
+
+
+def _match(heard: list[tuple[float, float]], recording: Recording) -> Match:
+    energy = recording.energy()
+    sums = np.concatenate([[0.0], np.cumsum(energy)])
     times, levels = np.array(heard).T
     begun = recording.begun(times)
     size = round(WINDOW * BLOCKS)

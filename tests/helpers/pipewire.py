@@ -102,6 +102,8 @@ class Recording:
         self._process.terminate()
         self._process.wait()
         self._thread.join()
+        if self._process.stdout:
+            self._process.stdout.close()
 
 
 class Card:
