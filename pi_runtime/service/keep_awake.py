@@ -79,6 +79,6 @@ class KeepAwake:
                     if written > time.monotonic() - begun + AHEAD_SECONDS:
                         time.sleep(PIECE_SECONDS)
                 card.abort()
-        except SpeechError:
+        except (SpeechError, OSError):  # no card, or no room for another process
             return False
         return True

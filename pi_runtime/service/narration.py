@@ -131,7 +131,7 @@ class NarratedSink:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None and self._begun is None and self._written:
+        if error is None and self._begun is None and self._marks:
             # It all fitted into the pipe.
             self._begun = time.monotonic() + BEGIN_SECONDS - self._seconds(self._opened)
             self._tell()
@@ -208,6 +208,8 @@ class NarratedSink:
 
     def _tell(self) -> None:
         assert self._begun is not None  # noqa: S101 - the callers see to it
+        if not self._marks and not self._narration.events.are_heard:
+            return
         marks = [(self._begun + self._seconds(at), event) for at, event in self._marks]
         self._marks.clear()
         self._narration.tell(marks, self._begun + self._seconds(self._written))
