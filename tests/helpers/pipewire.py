@@ -92,12 +92,6 @@ class Recording:
         """Return the mean square of each block."""
         return np.concatenate(list(self._energy)).astype(np.float64)
 
-    def last_sound(self) -> float:
-        """Return when it was not silent for the last time."""
-        return (
-            max(self._begun.values()) + float(np.flatnonzero(self.energy() > 1e-6)[-1] + 1) / BLOCKS
-        )
-
     def close(self) -> None:
         self._process.terminate()
         self._process.wait()
