@@ -64,7 +64,7 @@ SPEECH_PACKAGES="festival festvox-kallpc16k festvox-ru espeak-ng alsa-utils"
 # The service's tests log in over a real sshd, let systemd examine the units, boot a Debian, and
 # record what PipeWire plays, which needs no sound card. jq is for an example in the docs.
 SERVICE_PACKAGES="openssh-server openssh-client locales systemd systemd-container mmdebstrap
-    dbus-daemon jq pipewire pipewire-alsa pipewire-pulse pulseaudio-utils wireplumber"
+    dbus-daemon jq pipewire pipewire-alsa pipewire-pulse pulseaudio-utils tzdata wireplumber"
 
 # need_packages PACKAGE…: install those that are missing.
 need_packages() {

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pi_runtime.service.events import Event, Events
@@ -146,7 +146,7 @@ def test_without_listeners_there_are_no_levels(clock: Clock) -> None:
     assert [event["event"] for _, event in told.marks] == ["sentence"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.floats(0, 1.5), max_size=5), st.data())
 def test_pauses_lose_no_sound_and_repeat_none(stretches: list[float], data: Any) -> None:
     """But what is heard between the last sample that the clock counts and the silence."""
