@@ -67,8 +67,10 @@ RHVOICE_PACKAGES="rhvoice rhvoice-russian rhvoice-english"
 # The encoders that rnn-speak names for sound files besides WAV.
 ENCODER_PACKAGES="opus-tools lame flac vorbis-tools"
 
-# The service's tests log in over a real sshd, let systemd examine the units, and boot a Debian.
-SERVICE_PACKAGES="openssh-server openssh-client locales systemd systemd-container mmdebstrap"
+# The service's tests log in over a real sshd, let systemd examine the units, boot a Debian, and
+# record what PipeWire plays, which needs no sound card. jq is for an example in the docs.
+SERVICE_PACKAGES="openssh-server openssh-client locales systemd systemd-container mmdebstrap
+    dbus-daemon jq pipewire pipewire-alsa pipewire-pulse pulseaudio-utils tzdata wireplumber"
 
 # need_packages PACKAGE…: install those that are missing.
 need_packages() {

@@ -291,7 +291,8 @@ def _socket(patient: Patient) -> Finding:
     answer = ask("status", service=patient.service)
     if answer["trouble"]:
         return Finding(answer["trouble"], False, f"journalctl -u {patient.unit} -n 20")
-    return Finding(f"answers; {answer['spoken']} texts spoken, {answer['waiting']} waiting")
+    quiet = f", quiet until {answer['quiet_until']}" if answer.get("quiet_until") else ""
+    return Finding(f"answers; {answer['spoken']} texts spoken, {answer['waiting']} waiting{quiet}")
 
 
 def _disk(_: Patient) -> Finding:

@@ -41,6 +41,7 @@ from pi_runtime.errors import SpeechError, UsageError
 from pi_runtime.service.client import (
     ask,
     check_is_there,
+    listen,
     service_is_chosen,
     service_is_up,
     settings_of,
@@ -75,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     add_sound(parser)
     service = parser.add_argument_group("the service")
     add_service(service)
+    service.add_argument(
+        "--events",
+        action="store_true",
+        help="print what it speaks and how loud, as JSON lines, each when it is heard",
+    )
     for control in CONTROLS:
         service.add_argument(f"--{control}", dest="control", action="store_const", const=control)
     lists = parser.add_argument_group("what there is")
@@ -102,6 +108,9 @@ def _speak(argv: list[str]) -> int:
         for line in _lists(args):
             emit(f"{line}\n")
         return 0
+    if args.events:
+        for line in listen(args.service):
+            emit(f"{line}\n")
     if args.control:
         return _control(args)
     if _is_for_the_service(args):
@@ -137,6 +146,9 @@ def _check(args: argparse.Namespace) -> None:
             return
     if args.control:
         refuse_others(args, ("control", "service", "quiet"), f"with --{args.control}")
+        return
+    if args.events:
+        refuse_others(args, ("events", "service", "quiet"), "with --events")
         return
     if args.text is not None:
         todo = "leave it out, or quote a text of several words"

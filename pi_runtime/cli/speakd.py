@@ -26,6 +26,7 @@ from pi_runtime.cli.speech_arguments import add_sound, add_speech, check_speech,
 from pi_runtime.errors import UsageError
 
 if TYPE_CHECKING:
+    from pi_runtime.service.quiet_hours import QuietHours
     from pi_runtime.service.settings import ServiceSettings
 
 # Source: sd-daemon(3), SD_WARNING and its like.
@@ -58,6 +59,12 @@ def _parser() -> Parser:
         help="the silence between two texts, such as 90s, 10m, or 5m-20m (default 10m)",
     )
     when.add_argument("--on-demand", action="store_true", help="speak only when asked to")
+    when.add_argument(
+        "--quiet-hours",
+        type=_quiet_hours,
+        metavar="HH:MM-HH:MM",
+        help="say nothing by itself then, by local time, such as 22:00-07:00; several with commas",
+    )
     service = parser.add_argument_group("service")
     service.add_argument(
         "--settings",
@@ -73,8 +80,20 @@ def _parser() -> Parser:
     )
     add_speech(parser)
     add_sound(parser)
+    parser.add_argument(
+        "--keep-awake",
+        action="store_true",
+        help="play faint noise between texts, so that a Bluetooth speaker or HDMI sink does not "
+        "fall asleep; no other program can use the device meanwhile",
+    )
     add_generation(parser)
     return parser
+
+
+def _quiet_hours(text: str) -> QuietHours:
+    from pi_runtime.service.quiet_hours import QuietHours
+
+    return QuietHours.read(text)
 
 
 def _interval(text: str) -> tuple[float, float]:
@@ -100,6 +119,7 @@ def read_settings(argv: list[str]) -> ServiceSettings:
             names the file and what to do.
     """
     from pi_runtime.generation.params import SamplingParams
+    from pi_runtime.service.quiet_hours import QuietHours
     from pi_runtime.service.settings import ServiceSettings
 
     args = _read_options(argv)
@@ -113,6 +133,8 @@ def read_settings(argv: list[str]) -> ServiceSettings:
         threads=args.threads,
         interval=args.interval,
         on_demand=args.on_demand,
+        quiet_hours=args.quiet_hours or QuietHours(),
+        keep_awake=args.keep_awake,
         device=args.device,
         wait=args.wait,
     )
@@ -154,7 +176,9 @@ def _check(args: argparse.Namespace) -> None:
     refuse(args, ("wav", "raw"), "for a service, which plays to a sound device")
     refuse(args, ("n",), "for a service, which speaks one text after the other")
     if args.on_demand:
-        refuse(args, ("interval",), "with --on-demand", "leave one of them out")
+        # The noise of --keep-awake rests in quiet hours too.
+        wrong = ("interval",) if args.keep_awake else ("interval", "quiet_hours")
+        refuse(args, wrong, "with --on-demand", "leave one of them out")
     check_generation(args)
 
 

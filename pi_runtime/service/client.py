@@ -99,23 +99,7 @@ def ask(
         ServiceError: the service is not there, or could not do it.
         UsageError: the service is not for this user.
     """
-    from socket import AF_UNIX, SOCK_STREAM, socket
-
-    message = {"v": 1, "do": do, **{k: v for k, v in members.items() if v is not None}}
-    with socket(AF_UNIX, SOCK_STREAM) as link:
-        try:
-            link.connect(_address(service))
-            link.sendall(json.dumps(message).encode() + b"\n")
-        except PermissionError:
-            raise UsageError(
-                "the service is not for this user",
-                "sudo adduser $USER rnn-speak and log in again"
-                + ("" if service else ", or add --local"),
-            ) from None
-        except BrokenPipeError:
-            raise _went_away(service) from None
-        except (ConnectionError, FileNotFoundError, NotADirectoryError):
-            raise _absent(service) from None
+    with _connected(service, {"v": 1, "do": do, **members}) as link:
         for line in _lines(link):
             reply: dict[str, Any] = json.loads(line)
             if "sentence" in reply:
@@ -125,6 +109,48 @@ def ask(
             else:
                 raise ServiceError(reply["error"], reply.get("code", 1))
     raise _went_away(service)
+
+
+def listen(service: str | None = None) -> Iterator[str]:
+    """Yield the service's events as it speaks, each a line of JSON, for ever. See `ask`.
+
+    Raises:
+        BrokenPipeError: stdout has no reader any more.
+        ServiceError: the service is not there, went away, or has too many listeners.
+        UsageError: the service is not for this user.
+    """
+    with _connected(service, {"v": 1, "do": "events"}) as link:
+        for line in _lines(link):
+            if line.startswith(b'{"ok":'):
+                reply = json.loads(line)
+                raise ServiceError(reply["error"], reply.get("code", 1))
+            yield line.decode()
+    raise _went_away(service, local=False)
+
+
+def _connected(service: str | None, message: dict[str, object]) -> socket:
+    """Return a connection on which a request was sent."""
+    from socket import AF_UNIX, SOCK_STREAM, socket
+
+    sent = {name: value for name, value in message.items() if value is not None}
+    link = socket(AF_UNIX, SOCK_STREAM)
+    try:
+        link.connect(_address(service))
+        link.sendall(json.dumps(sent).encode() + b"\n")
+    except PermissionError:
+        error: Error = UsageError(
+            "the service is not for this user",
+            "sudo adduser $USER rnn-speak and log in again"
+            + ("" if service else ", or add --local"),
+        )
+    except BrokenPipeError:
+        error = _went_away(service)
+    except (ConnectionError, FileNotFoundError, NotADirectoryError):
+        error = _absent(service)
+    else:
+        return link
+    link.close()
+    raise error
 
 
 def _lines(link: socket) -> Iterator[bytes]:
@@ -157,8 +183,8 @@ def _lines(link: socket) -> Iterator[bytes]:
                 watched.unregister(number)  # stdout was closed from the start
 
 
-def _went_away(service: str | None) -> ServiceError:
-    other = "" if service else ", or add --local"
+def _went_away(service: str | None, *, local: bool = True) -> ServiceError:
+    other = ", or add --local" if local and not service else ""
     return ServiceError(f"the service went away – systemctl status {unit_of(service)}{other}", 1)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pi_runtime.errors import Error, UsageError
 from pi_runtime.generation.generator import TextGenerator
+from pi_runtime.service.events import Events
 from pi_runtime.service.handlers import Handlers
 from pi_runtime.service.heartbeat import Heartbeat
 from pi_runtime.service.scheduler import Scheduler
@@ -53,10 +54,17 @@ class Daemon:
         generator, session = _open(settings)
         self._patience = _patience(settings)
         self._status = ServiceStatus(settings.model)
+        self._events = Events()
         self._reloading = asyncio.Lock()
         self._worker = GenerationWorker(generator, settings, self._heartbeat)
         self._scheduler = Scheduler(
-            settings, session, self._worker, self._status, self._heartbeat, self._notifier
+            settings,
+            session,
+            self._worker,
+            self._status,
+            self._events,
+            self._heartbeat,
+            self._notifier,
         )
 
     async def run(self) -> None:
@@ -75,9 +83,15 @@ class Daemon:
 
         loop.add_signal_handler(signal.SIGHUP, reload)
         if self._listener:
-            handlers = Handlers(self._scheduler, self._worker, self._status, self._reload)
+            handlers = Handlers(
+                self._scheduler, self._worker, self._status, self._events, self._reload
+            )
             await Server(handlers.reply).listen(self._listener)
-        tasks = [loop.create_task(self._scheduler.run()), loop.create_task(self._watch())]
+        tasks = [
+            loop.create_task(self._scheduler.run()),
+            loop.create_task(self._scheduler.keep_awake()),
+            loop.create_task(self._watch()),
+        ]
         self._notifier.tell(READY=1)
         await asyncio.wait(
             [loop.create_task(stopping.wait()), *tasks], return_when=asyncio.FIRST_COMPLETED

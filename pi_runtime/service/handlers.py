@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pi_runtime.errors import UsageError
+from pi_runtime.service.events import Events
 from pi_runtime.service.protocol import Request
 from pi_runtime.service.scheduler import Scheduler
 from pi_runtime.service.server import Connection
@@ -24,11 +25,13 @@ class Handlers:
         scheduler: Scheduler,
         worker: GenerationWorker,
         status: ServiceStatus,
+        events: Events,
         reload: Callable[[], Awaitable[None]],
     ) -> None:
         self._scheduler = scheduler
         self._worker = worker
         self._status = status
+        self._events = events
         self._reload = reload
 
     async def reply(self, request: Request, connection: Connection) -> dict[str, Any]:
@@ -58,6 +61,8 @@ class Handlers:
                 if connection.uid not in (0, os.getuid()):
                     raise UsageError("only root may reload", "sudo systemctl reload rnn-speak")
                 await self._reload()
+            case "events":
+                await self._events.listen(connection)
             case _:
                 return self._status_members()
         return {}
@@ -68,6 +73,7 @@ class Handlers:
             "loaded": int(self._status.loaded),
             "backend": self._worker.generator.backend.name,
             "paused": self._scheduler.paused,
+            "quiet_until": self._scheduler.quiet,
             "waiting": self._scheduler.waiting,
             "spoken": self._status.spoken,
             "trouble": self._status.trouble,

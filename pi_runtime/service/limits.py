@@ -15,5 +15,11 @@ TOKENS = 100_000
 TEMPERATURES = 1000
 """The longest temperature schedule."""
 
+LISTENERS = 16
+"""The most connections that listen to events at a time."""
+
+USER_LISTENERS = 8
+"""The most of them that one user may have, so that no one shuts out the others."""
+
 MAX_TEMPERATURE = 1e6
 """The highest temperature."""

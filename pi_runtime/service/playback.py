@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from pi_runtime.service.heartbeat import Heartbeat
+from pi_runtime.service.narration import NarratedSink
 from pi_runtime.speech import SpeechSession, Spoken
-from pi_runtime.speech.sinks import Sink
 
 PAUSE_SECONDS = 0.1
 """How often a paused text looks whether to go on."""
@@ -37,7 +37,7 @@ class Playback:
     def run(
         self,
         session: SpeechSession,
-        sink: Sink,
+        sink: NarratedSink,
         playing: threading.Event,
         heartbeat: Heartbeat,
         on_sentence: Callable[[str], None],
@@ -59,7 +59,7 @@ class PausableSink:
 
     def __init__(
         self,
-        sink: Sink,
+        sink: NarratedSink,
         playing: threading.Event,
         stop: threading.Event,
         heartbeat: Heartbeat,
@@ -89,7 +89,9 @@ class PausableSink:
 
     def write(self, samples: bytes) -> None:
         """See `Sink`."""
-        while not self._stop.is_set() and not self._playing.wait(PAUSE_SECONDS):
+        while not self._stop.is_set() and not self._playing.is_set():
+            self._sink.pause()
+            self._playing.wait(PAUSE_SECONDS)
             self._heartbeat.beat()
         if not self._stop.is_set():
             self._sink.write(samples)

@@ -11,6 +11,21 @@
 | stop, pause, resume | | |
 | status | | see `rnn-speak --status` |
 | reload | | |
+| events | | none: events follow, see below |
+
+`events` is followed by lines such as these, each when it is heard, until the client or the service
+closes the connection; `level` is the RMS, 0…1, of the 50 ms of sound that begin at that moment, and
+comes twenty times a second while there is sound, then once as 0:
+
+    {"event": "listening", "speaking": false, "paused": false}      at once
+    {"event": "text", "seed": 7, "generated": true}                 seed is null for a given text
+    {"event": "sentence", "text": "…"}
+    {"event": "level", "level": 0.1203}
+    {"event": "pause"}, {"event": "resume"}
+    {"event": "end", "sentences": 3, "stopped": false}              "error", if it failed on the way
+    {"event": "skipped", "events": 21}                              that the client was too slow for
+
+A reader leaves out events that it does not know.
 
 `reload` takes the model and the settings as they are now, as SIGHUP does, and is for root and the
 service's own user. It fails if they are bad; the old ones stay.
@@ -43,6 +58,7 @@ _MEMBERS: dict[str, frozenset[str]] = {
     "resume": frozenset(),
     "status": frozenset(),
     "reload": frozenset(),
+    "events": frozenset(),
 }
 
 

@@ -14,7 +14,10 @@ from typing import Literal
 
 from pi_runtime.errors import Error
 from pi_runtime.generation.sampling import random_seed
+from pi_runtime.service.events import Events
 from pi_runtime.service.heartbeat import Heartbeat
+from pi_runtime.service.keep_awake import KeepAwake
+from pi_runtime.service.narration import NarratedSink, Narration
 from pi_runtime.service.playback import Playback
 from pi_runtime.service.protocol import Request
 from pi_runtime.service.server import Connection
@@ -33,6 +36,9 @@ STOP_SECONDS = 0.7
 GONE_SECONDS = 0.1
 """How often it is checked whether the client that asked for a text is still there."""
 
+LOOK_SECONDS = 30.0
+"""How often it is seen whether quiet hours are over."""
+
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -45,6 +51,7 @@ class Scheduler:
         session: SpeechSession,
         worker: GenerationWorker,
         status: ServiceStatus,
+        events: Events,
         heartbeat: Heartbeat,
         notifier: SystemdNotifier,
     ) -> None:
@@ -52,6 +59,7 @@ class Scheduler:
         self._session = session
         self._worker = worker
         self._status = status
+        self._events = events
         self._heartbeat = heartbeat
         self._notifier = notifier
         self._card = ThreadPoolExecutor(1, "card")
@@ -61,6 +69,8 @@ class Scheduler:
         """Texts that are being spoken or wait, each with what takes its turn."""
         self._turn = asyncio.Lock()
         self._exchanged = asyncio.Event()
+        self._closed = False
+        self._keep_awake = KeepAwake(self._card, self._noise_settings)
         self._own_seed = settings.seed
 
     def exchange(self, settings: ServiceSettings, session: SpeechSession) -> None:
@@ -68,6 +78,7 @@ class Scheduler:
         self._card.submit(self._session.close)  # after the text that is being spoken
         self._settings, self._session = settings, session
         self._exchanged.set()
+        self._keep_awake.look()
 
     async def run(self) -> None:
         """Speak a text, wait, and so on. The next is generated while the present one is spoken."""
@@ -82,6 +93,10 @@ class Scheduler:
             if await self._exchanged_within(seconds):
                 upcoming = None  # the old model's
 
+    async def keep_awake(self) -> None:
+        """Play faint noise between texts, while the settings say so."""
+        await self._keep_awake.run()
+
     async def _exchanged_within(self, seconds: float | None) -> bool:
         """Wait that long, or until there are other settings; return whether there are."""
         try:
@@ -89,6 +104,14 @@ class Scheduler:
         except TimeoutError:
             return False
         return True
+
+    async def _exchanged_while_quiet(self) -> bool:
+        """Wait until no quiet hours are, or there are other settings; return whether there are."""
+        while until := self.quiet:
+            self._tell(f"quiet until {until}")
+            if await self._exchanged_within(LOOK_SECONDS):
+                return True
+        return False
 
     async def _speak_at_last(self, stream: TextStream) -> TextStream:
         """Speak a text, trying until it succeeds; return the next one, generated meanwhile.
@@ -98,6 +121,8 @@ class Scheduler:
         upcoming = self.begin(Request("speak"))
         pause = FIRST_PAUSE
         while True:
+            if await self._exchanged_while_quiet():
+                return upcoming
             try:
                 await self.speak(stream)
             except Error as error:
@@ -133,24 +158,33 @@ class Scheduler:
         """
         loop = asyncio.get_running_loop()
         playback = Playback(stream.pieces())
-
-        def tell(sentence: str) -> None:
-            if connection:
-                loop.call_soon_threadsafe(connection.send, {"sentence": sentence})
+        narration = Narration(self._events, stream.seed)
 
         async with self._turn_of(playback, connection):
             if playback.stopped:
                 return Spoken(0, "none", "", cancelled=True)
             self._tell("speaking" if stream.seed is None else f"speaking, seed {stream.seed}")
-            spoken = await loop.run_in_executor(
-                self._card,
-                playback.run,
-                self._session,
-                Aplay(self._settings.device, self._settings.wait),
-                self._playing,
-                self._heartbeat,
-                tell,
-            )
+            card = NarratedSink(Aplay(self._settings.device, self._settings.wait), narration)
+
+            def tell(sentence: str) -> None:
+                card.sentence(sentence)
+                if connection:
+                    loop.call_soon_threadsafe(connection.send, {"sentence": sentence})
+
+            try:
+                spoken = await loop.run_in_executor(
+                    self._card,
+                    playback.run,
+                    self._session,
+                    card,
+                    self._playing,
+                    self._heartbeat,
+                    tell,
+                )
+            except Exception as error:
+                narration.end(error=str(error))
+                raise
+            narration.end(stopped=spoken.cancelled)
         self._status.spoken += 1
         origin = "given" if stream.seed is None else f"seed {stream.seed}"
         text = json.dumps(stream.text, ensure_ascii=False)
@@ -177,6 +211,7 @@ class Scheduler:
                 turn.cancel()
             else:
                 self._turn.release()
+            self._keep_awake.look()
 
     async def _stop_if_gone(self, playback: Playback, connection: Connection) -> None:
         while not connection.gone:
@@ -194,16 +229,31 @@ class Scheduler:
 
     def pause(self) -> None:
         """Be silent, in the middle of a sentence too, until `resume`."""
-        self._playing.clear()
+        if not self.paused:
+            self._playing.clear()
+            self._events.publish({"event": "pause"})
 
     def resume(self) -> None:
         """Go on speaking."""
-        self._playing.set()
+        if self.paused:
+            self._playing.set()
+            self._keep_awake.look()
+            self._events.publish({"event": "resume"})
 
     @property
     def paused(self) -> bool:
         """Whether it is paused."""
         return not self._playing.is_set()
+
+    @property
+    def quiet(self) -> str:
+        """The time of day at which the present quiet hours end; "" if there are none."""
+        return self._settings.quiet_hours.until()
+
+    def _noise_settings(self) -> ServiceSettings | None:
+        """Return the settings of the noise that is wanted now, if it is. Called in any thread."""
+        is_idle = not (self._waiting or self.paused or self._closed)
+        return self._settings if self._settings.keep_awake and is_idle and not self.quiet else None
 
     @property
     def waiting(self) -> int:
@@ -212,9 +262,10 @@ class Scheduler:
 
     async def close(self) -> None:
         """Stop, and close the engines."""
+        self._closed = True
         self.stop()
-        turn = asyncio.wait_for(self._turn.acquire(), STOP_SECONDS)
-        await asyncio.gather(turn, return_exceptions=True)
+        idle = asyncio.get_running_loop().run_in_executor(self._card, int)  # noise included
+        await asyncio.wait([idle], timeout=STOP_SECONDS)
         self._session.close()
 
     def _tell(self, status: str) -> None:

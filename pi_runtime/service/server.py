@@ -22,6 +22,9 @@ MAX_CONNECTIONS = 64
 CLIENT_SECONDS = 10.0
 """How long a client gets to send a line, or to take a reply."""
 
+EVENT_QUEUE_BYTES = 8192
+"""The socket's queue of events, with the kernel's own accounting: some ten events."""
+
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -33,6 +36,8 @@ class Connection:
         self._writer = writer
         self.idle_since: float | None = None
         """Event loop time; None while a request is being answered."""
+        self.listens = False
+        """Whether it stays to hear events."""
         link: socket.socket = writer.get_extra_info("socket")
         peer = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         self.pid, self.uid, _ = struct.unpack("3i", peer)
@@ -65,6 +70,17 @@ class Connection:
         """Write a line, as soon as it can be."""
         if not self._writer.is_closing():
             self._writer.write(json.dumps(message, ensure_ascii=False).encode() + b"\n")
+
+    @property
+    def backlog(self) -> int:
+        """How many bytes wait because the client does not read."""
+        return self._writer.transport.get_write_buffer_size()
+
+    def listen(self) -> None:
+        """Make it one that stays to hear events: with a short queue, for it is to hear them now."""
+        self.listens = True
+        link: socket.socket = self._writer.get_extra_info("socket")
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, EVENT_QUEUE_BYTES)
 
     async def flush(self) -> None:
         """Wait until it has taken most of what was written.
@@ -104,8 +120,8 @@ class Server:
             connection.close()
 
     def _make_room(self) -> None:
-        if len(self._connections) <= MAX_CONNECTIONS:
-            return
+        if sum(not each.listens for each in self._connections) <= MAX_CONNECTIONS:
+            return  # those that listen have a bound of their own
         idle = [each for each in self._connections if each.idle_since is not None]
         if not idle:
             raise ConnectionError("every connection is busy")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pi_runtime.generation.params import SamplingParams
+from pi_runtime.service.quiet_hours import QuietHours
 from pi_runtime.speech.config import SpeechConfig
 
 
@@ -25,6 +26,10 @@ class ServiceSettings:
     """The shortest and the longest silence between two texts, in seconds."""
     on_demand: bool = False
     """Whether it speaks only when asked to."""
+    quiet_hours: QuietHours = field(default_factory=QuietHours)
+    """When it does not speak by itself."""
+    keep_awake: bool = False
+    """Whether faint noise is played between texts."""
     device: str = "default"
     """The ALSA device to play to."""
     wait: float = 5.0

@@ -50,6 +50,8 @@ class Aplay:
         self._wait = wait
         self._cancelled = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
+        self.pipe_bytes = 0
+        """How much sound may wait to be read by aplay."""
 
     def __enter__(self) -> Self:
         self.rate = None
@@ -95,6 +97,7 @@ class Aplay:
         )
         assert self._process.stdin  # noqa: S101 - it is a pipe
         os.set_blocking(self._process.stdin.fileno(), False)
+        self.pipe_bytes = _shrink(self._process.stdin.fileno())
 
     def _send(self, samples: bytes) -> bool:
         """Write, as the player takes it; return whether it took it, or need not any more."""
@@ -145,6 +148,18 @@ class Aplay:
         if error is None and code:
             gone = Fault(self._device, Kind.GONE, "it went away", "")
             raise _failure(find_fault(self._device, self.rate or 0, self._cancelled) or gone)
+
+
+def _shrink(pipe: int) -> int:
+    """Make a pipe as short as Linux lets it be; return its size.
+
+    Its usual 64 KB are two seconds of sound, which would be heard after a pause.
+    """
+    import fcntl  # not everywhere; where aplay is, it is
+
+    with contextlib.suppress(OSError):
+        return fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1)  # a page is the least
+    return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
 
 
 def find_fault(device: str, rate: int, cancelled: threading.Event | None = None) -> Fault | None:

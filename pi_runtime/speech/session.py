@@ -13,11 +13,12 @@ from typing import Self
 from pi_runtime.errors import SpeechError
 from pi_runtime.sentences import split_sentences
 from pi_runtime.speech import pipeline
+from pi_runtime.speech.aplay import Aplay
 from pi_runtime.speech.config import SpeechConfig
 from pi_runtime.speech.engines import VoiceCatalog, open_engines
 from pi_runtime.speech.language import AUTO, language_of
 from pi_runtime.speech.pcm import Pcm, wav_header
-from pi_runtime.speech.sinks import SILENT_RATE, Aplay, RawOutput, Sink
+from pi_runtime.speech.sinks import SILENT_RATE, Sink, WavOutput
 from pi_runtime.speech.speaker import Speaker
 
 COMMON_TOKENS = 40
@@ -192,9 +193,8 @@ class SpeechSession:
         b'RIFF'
         """
         sound = BytesIO()
-        sink = RawOutput(sound)
-        self.speak(text, sink)
-        return wav_header(sink.rate or SILENT_RATE, len(sound.getvalue())) + sound.getvalue()
+        self.speak(text, WavOutput(sound))
+        return sound.getvalue() or wav_header(SILENT_RATE, 0)
 
     def synthesize(self, sentence: str) -> Pcm | None:
         """Return a sentence as sound; None if nothing in it can be pronounced.

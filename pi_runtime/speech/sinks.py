@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from fcntl import F_GETFL, fcntl
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol, Self
@@ -151,8 +150,10 @@ class WavOutput:
 
 def _appends(stream: IO[bytes]) -> bool:
     try:
+        from fcntl import F_GETFL, fcntl
+
         return bool(fcntl(stream.fileno(), F_GETFL) & os.O_APPEND)
-    except OSError:  # it has no descriptor, as a stream in memory
+    except (OSError, ImportError):  # it has no descriptor, as a stream in memory; or on Windows
         return False
 
 

@@ -42,6 +42,10 @@ rnn-train poems.txt --rnn-size x | 2 | --rnn-size is 'x' – give a whole number
 rnn-convert colab_weights.hdf5 --max-length 0 | 2 | --max-length is 0 – give a whole number from 1 to 10000
 rnn-speakd colab.tflite --interval 5x | 2 | --interval '5x' is not like 90s, 10m or 5m-20m – write one such as 10m
 rnn-speakd colab.tflite --interval 20m-5m | 2 | --interval 20m-5m goes backwards – give the shorter time first
+rnn-speakd colab.tflite --quiet-hours 22-7 | 2 | --quiet-hours '22-7' is not like 22:00-07:00 – write one such as 22:00-07:00, or several: 13:00-15:00,22:00-07:00
+rnn-speakd colab.tflite --quiet-hours 22:00-25:00 | 2 | --quiet-hours 22:00-25:00: the clock has no such time – write one such as 22:00-07:00, or several: 13:00-15:00,22:00-07:00
+rnn-speakd colab.tflite --quiet-hours 22:00-22:00 | 2 | --quiet-hours 22:00-22:00 ends when it begins – write one such as 22:00-07:00, or several: 13:00-15:00,22:00-07:00
+rnn-speakd colab.tflite --quiet-hours 00:00-24:00 | 2 | --quiet-hours 00:00-24:00 leaves no time to speak – for that write --on-demand
 options that are mistyped
 rnn-generate colab.tflite --temprature 0.5 | 2 | --temprature is unknown, did you mean --temperature? – see rnn-generate --help
 rnn-generate colab.tflite --temp 0.5 | 2 | --temp is unknown, did you mean --temperature? – see rnn-generate --help
@@ -121,6 +125,9 @@ rnn-speak --resume --text x | 2 | --text has no use with --resume – leave it o
 rnn-speak --reload --seed 1 | 2 | --seed has no use with --reload – leave it out
 rnn-speak --list-engines --engine festival | 2 | --engine has no use with --list-engines – leave it out
 rnn-speak --list-voices ru --language ru | 2 | --language has no use with --list-voices – leave it out
+rnn-speak --events --text x | 2 | --text has no use with --events – leave it out
+rnn-speak --events --stop | 2 | --events has no use with --stop – leave it out
+rnn-speak --list-devices --events | 2 | --events has no use with --list-devices – leave it out
 rnn-speak --list-devices --status | 2 | --status has no use with --list-devices – leave it out
 options that mean nothing together: rnn-speakd
 rnn-speakd colab.tflite -n 1 | 2 | -n has no use for a service, which speaks one text after the other – leave it out
@@ -128,6 +135,7 @@ rnn-speakd colab.tflite --wav a.wav | 2 | --wav has no use for a service, which 
 rnn-speakd colab.tflite --wav - | 2 | --wav has no use for a service, which plays to a sound device – leave it out
 rnn-speakd colab.tflite --raw | 2 | --raw has no use for a service, which plays to a sound device – leave it out
 rnn-speakd colab.tflite --on-demand --interval 10m | 2 | --interval has no use with --on-demand – leave one of them out
+rnn-speakd colab.tflite --on-demand --quiet-hours 22:00-07:00 | 2 | --quiet-hours has no use with --on-demand – leave one of them out
 rnn-speakd colab.tflite --command cat | 2 | --command has no use without --engine command – add --engine command, or leave it out
 options that mean nothing together: rnn-convert, rnn-train
 rnn-convert colab_weights.hdf5 --inspect -o x.tflite | 2 | -o has no use with --inspect, which writes nothing – leave it out

@@ -50,6 +50,17 @@ def command(
     )  # fmt: skip
 
 
+def events(folder: Path) -> subprocess.Popen[str]:
+    """Start `rnn-speak --service poems --events` for which the services listen in a folder."""
+    code = (
+        f"import pi_runtime.service.client as client; client.FOLDER = {str(folder)!r}\n"
+        "from pi_runtime.cli.speak import main; main(['--service', 'poems', '--events'])"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+
+
 @needs_espeak
 def test_the_named_service_generates(service: Service, folder: Path, model: Path) -> None:
     argv = ("--seed", 3, "--temperature", 0.9, "-n", 2)
@@ -83,6 +94,19 @@ def test_it_speaks_and_is_controlled(service: Service, folder: Path) -> None:
         "error: the service speaks with its own --rate – change /etc/default/rnn-speak-poems and "
         "reload it (sudo systemctl reload rnn-speak@poems), or name the model file instead\n"
     )
+
+
+@needs_espeak
+def test_its_events_are_told(service: Service, folder: Path) -> None:
+    with events(folder) as process:
+        assert process.stdout
+        assert json.loads(process.stdout.readline())["event"] == "listening"
+        service.ask("say", text="Hello there.")
+        told: list[dict[str, object]] = []
+        while not told or told[-1]["event"] != "end":
+            told.append(json.loads(process.stdout.readline()))
+        process.terminate()
+    assert {"event": "sentence", "text": "Hello there."} in told
 
 
 @pytest.mark.parametrize("name", ["generate", "speak"])

@@ -128,13 +128,13 @@ class Service:
 
     def resident(self) -> int:
         """Return the memory it holds, in bytes."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        match = re.search(r"VmRSS:\s+(\d+) kB", status)
-        assert match
-        return 1024 * int(match[1])
+        return resident(self.process.pid)
 
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+    def threads(self) -> int:
+        return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
 
     def children(self) -> dict[int, str]:
         """Return its child processes, and theirs, by id with their states; Z is a zombie."""
@@ -198,6 +198,13 @@ class Pending:
         """Close the connection: nobody waits for the reply any more."""
         self._lines.close()
         self._link.close()
+
+
+def resident(pid: int) -> int:
+    """Return the memory that a process holds, in bytes."""
+    match = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert match
+    return 1024 * int(match[1])
 
 
 def wait_for(found: Callable[[], T], seconds: float = GUARD, what: object = "it") -> T:

@@ -89,7 +89,8 @@ def need_aplay() -> None:
 def alsa_config(folder: Path, name: str) -> tuple[Path, Path]:
     """Return a configuration with a device that is a file, and that file.
 
-    It holds what aplay really played, without a card.
+    It holds what aplay really played, without a card. It is not on top of ALSA's own configuration,
+    where pipewire-alsa has the last word on "default".
     """
     config, heard = folder / "asound.conf", folder / "heard.raw"
     config.write_text(

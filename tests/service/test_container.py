@@ -98,6 +98,33 @@ def test_its_cage_is_in_force(container: Container) -> None:
     ).returncode, "not for everybody"
 
 
+def test_in_its_cage_it_tells_of_events_is_quiet_and_keeps_awake(container: Container) -> None:
+    settings = container.root / "etc/default/rnn-speak"
+    before = settings.read_text()
+    heard = container.run("timeout 100 rnn-speak --events | grep -m 1 -o '\"sentence\"'")
+    assert heard.stdout == '"sentence"\n', heard.stderr
+
+    def reload(options: str) -> None:
+        settings.write_text(f'OPTIONS="{options}"\n')
+        done = container.run("systemctl reload rnn-speak")
+        assert done.returncode == 0, done.stderr
+
+    def plays() -> bool:
+        return container.run("pgrep -x aplay").returncode == 0
+
+    hour = int(container.run("date +%H").stdout)
+    quiet = f"--quiet-hours {(hour - 6) % 24:02}:00-{(hour + 6) % 24:02}:00"
+    reload(f"--engine espeak-ng --keep-awake {quiet}")
+    container.wait(lambda: container.show("StatusText").startswith("quiet until "))
+    container.wait(lambda: not plays())
+    assert container.status()["quiet_until"] == f"{(hour + 6) % 24:02}:00"
+    reload("--engine espeak-ng --keep-awake --on-demand")
+    container.wait(plays)
+    settings.write_text(before)
+    assert container.run("systemctl reload rnn-speak").returncode == 0
+    container.wait_speaking()
+
+
 def test_killed_it_is_speaking_again(container: Container) -> None:
     pid = container.show("MainPID")
     container.run(f"kill -KILL {pid}")

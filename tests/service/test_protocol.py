@@ -60,7 +60,7 @@ def test_a_request_out_of_bounds_is_refused(message: object) -> None:
 WRONG: dict[str, list[Any]] = {
     "temperature": ["0.5", True, -1, 10**400, [], [1, None, "x"], [[1]], {"a": 1}],
     "max_gen_length": ["5", True, 0, -1, 1.5, None, [5], 10**12],
-    **dict.fromkeys(("finish_sentence", "skip_fragment", "unescape"), ["yes", 1, 0, None, []]),
+    **{key: ["yes", 1, 0, None, []] for key in ("finish_sentence", "skip_fragment", "unescape")},
 }
 """By member of `SamplingParams`: what nobody may give."""
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import re
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pi_runtime import TextGenerator
 from pi_runtime.errors import SpeechError
+from pi_runtime.service import quiet_hours
 from pi_runtime.service import scheduler as module
+from pi_runtime.service.events import Events
 from pi_runtime.service.heartbeat import Heartbeat
+from pi_runtime.service.quiet_hours import QuietHours
 from pi_runtime.service.scheduler import Scheduler
 from pi_runtime.service.settings import ServiceSettings
 from pi_runtime.service.status import ServiceStatus
@@ -248,7 +254,9 @@ def schedule(
     async def both() -> None:
         heartbeat, status = Heartbeat(), ServiceStatus(settings.model)
         worker = GenerationWorker(load_generator(settings), settings, heartbeat)
-        scheduler = Scheduler(settings, session, worker, status, heartbeat, SystemdNotifier())
+        scheduler = Scheduler(
+            settings, session, worker, status, Events(), heartbeat, SystemdNotifier()
+        )
         by_itself = asyncio.create_task(scheduler.run())
         try:
             await act(scheduler, status)
@@ -330,3 +338,82 @@ def test_a_reload_while_it_is_silent_lets_it_speak_at_once(model: Path, tmp_path
         service.process.send_signal(signal.SIGHUP)
         # Seed 5 was for the text that the old model had ready.
         service.wait_log(r"spoke \(espeak-ng, seed 6\)")
+
+
+# --- quiet hours ---------------------------------------------------------------------------------
+
+
+def test_in_quiet_hours_it_waits_and_then_goes_on_wherever_the_clock_jumps(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Pi without a battery starts with a wrong time, and gets the right one from the network."""
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    wall = "23:59"
+    monkeypatch.setattr(quiet_hours, "local_time", lambda: time.strptime(wall, "%H:%M"))
+    notes: list[str] = []
+    session = ScriptedSession("session", notes)
+    session.may_go_on.set()
+    settings = ServiceSettings(
+        model, interval=(0, 0), backend="numpy", quiet_hours=QuietHours.read("22:00-07:00")
+    )
+
+    async def act(scheduler: Scheduler, status: ServiceStatus) -> None:
+        nonlocal wall
+        for quiet, loud in (("23:59", "12:00"), ("03:00", "07:00"), ("22:00", "21:59")):
+            wall = quiet
+            await until(lambda: not scheduler.waiting)
+            spoken = status.spoken
+            await asyncio.sleep(0.2)
+            assert status.spoken == spoken
+            wall = loud
+            await until(partial(lambda least: status.spoken > least, spoken + 2))
+
+    schedule(settings, session, act)
+
+
+def test_in_quiet_hours_it_finishes_what_it_says_and_says_what_it_is_asked_to(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    wall = "21:59"
+    monkeypatch.setattr(quiet_hours, "local_time", lambda: time.strptime(wall, "%H:%M"))
+    notes: list[str] = []
+    session = ScriptedSession("session", notes)
+    settings = ServiceSettings(
+        model, interval=(0, 0), backend="numpy", quiet_hours=QuietHours.read("22:00-07:00")
+    )
+
+    async def act(scheduler: Scheduler, status: ServiceStatus) -> None:
+        nonlocal wall
+        await until(lambda: "session begins" in notes)
+        wall = "22:00"
+        session.may_go_on.set()
+        await until(lambda: status.spoken == 1)
+        await scheduler.speak(TextStream.given("I ask you."))
+        assert notes == 2 * ["session begins", "session speaks"]
+        await asyncio.sleep(0.2)
+        assert status.spoken == 2
+        wall = "07:00"
+        await until(lambda: status.spoken > 2)
+
+    schedule(settings, session, act)
+
+
+def test_a_reload_without_quiet_hours_ends_them(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes: list[str] = []
+    old, new = ScriptedSession("old", notes), ScriptedSession("new", notes)
+    new.may_go_on.set()
+    most = QuietHours.read("00:00-12:00,12:00-23:59")
+    quiet = ServiceSettings(model, interval=(0, 0), backend="numpy", quiet_hours=most)
+    monkeypatch.setattr(quiet_hours, "local_time", lambda: time.strptime("12:00", "%H:%M"))
+
+    async def act(scheduler: Scheduler, status: ServiceStatus) -> None:
+        await asyncio.sleep(0.1)
+        assert scheduler.quiet == "23:59"
+        scheduler.exchange(dataclasses.replace(quiet, quiet_hours=QuietHours()), new)
+        await until(lambda: status.spoken)
+        assert "old begins" not in notes
+
+    schedule(quiet, old, act)

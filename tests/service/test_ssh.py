@@ -198,7 +198,7 @@ def test_ctrl_c_here_stops_the_speech_there(pi: Pi, tty: tuple[str, ...]) -> Non
 # --- the key that may only speak -----------------------------------------------------------------
 
 
-def test_the_five_verbs_work(pi: Pi, model: Path) -> None:
+def test_the_verbs_work(pi: Pi, model: Path) -> None:
     text = TextGenerator.load(model, "numpy").generate(
         prefix="аб в", seed=7, temperature=[0.9, 0.5], max_gen_length=50
     )[0]
@@ -215,6 +215,20 @@ def test_the_five_verbs_work(pi: Pi, model: Path) -> None:
     assert pi.run("speak --seed 9 --max-gen-length 20", "restricted").returncode == 0
     assert b'"spoken"' in pi.run("status", "restricted").stdout
     assert pi.run("stop", "restricted").returncode == 0
+
+
+def test_it_may_listen_to_events_and_its_end_is_seen(pi: Pi) -> None:
+    before = pi.service.descriptors()
+    with subprocess.Popen(
+        [*pi.argv("restricted"), "events"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert b'"listening"' in process.stdout.readline()
+        pi.service.ask("say", text="Hello there.")
+        while b'"end"' not in process.stdout.readline():
+            pass
+        process.terminate()
+    wait_for(lambda: pi.service.descriptors() <= before)
 
 
 HOSTILE = [
@@ -260,6 +274,7 @@ HOSTILE = [
     "say " + "x" * 10_000,
     "status --json; touch CANARY",
     "stop now",
+    "events --service poems",
     "GENERATE",
     "/bin/sh -c 'touch CANARY'",
     "../../bin/sh",
