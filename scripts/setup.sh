@@ -89,6 +89,9 @@ need_packages() {
 need_speech() { need_packages $SPEECH_PACKAGES; }
 
 # shellcheck disable=SC2086
+need_encoders() { need_packages $ENCODER_PACKAGES; }
+
+# shellcheck disable=SC2086
 need_service() { need_packages $SERVICE_PACKAGES; }
 
 # need_rhvoice: RHVoice, which is in components that many systems leave out. It comes from there
