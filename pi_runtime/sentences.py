@@ -25,6 +25,8 @@ _LIST_NUMBER = re.compile(r"\s*\d{1,3}\.\Z")
 _MAYBE_NUMBERED = re.compile(r"(?:^|\W)(?:nos?|art|sec|ch|mar|гл|ст)\.\s\Z", re.IGNORECASE)
 """Words that are abbreviations before a number: No. 5."""
 _NUMERIC = frozenset("0123456789.,:/'-–—\u00a0\u202f\u2009")
+_LONGEST_END = 24
+"""Characters that tell whether a sentence ends: more than an abbreviation and what closes it."""
 # fmt: off
 _ABBREVIATIONS = frozenset({
     "mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "approx", "jr", "sr", "vol", "fig",
@@ -84,18 +86,20 @@ class OpenSentence:
 def _ends_before(text: str, character: str) -> bool:
     if character in _LINE_ENDS:
         return True
+    end = text[-_LONGEST_END:]  # a text without an end is looked at again for each character
     if character.isspace():
-        return text.rstrip(_CLOSERS).endswith(_STOPS) and not _goes_on(text)
-    if text[-1:].isspace() and _MAYBE_NUMBERED.search(text):
+        return end.rstrip(_CLOSERS).endswith(_STOPS) and not _goes_on(text)
+    if end[-1:].isspace() and _MAYBE_NUMBERED.search(end):
         return not character.isdigit()
-    bare = text.rstrip(_CJK_CLOSERS)
+    bare = end.rstrip(_CJK_CLOSERS)
     return bare.endswith(tuple(_CJK_STOPS)) and character not in _CJK_STOPS + _CJK_CLOSERS
 
 
 def _goes_on(text: str) -> bool:
-    if _INITIAL.search(text) or _LIST_NUMBER.fullmatch(text) or _MAYBE_NUMBERED.search(text + " "):
+    end = text[-_LONGEST_END:]
+    if _INITIAL.search(end) or _LIST_NUMBER.fullmatch(text) or _MAYBE_NUMBERED.search(end + " "):
         return True
-    word = _LAST_WORD.search(text)
+    word = _LAST_WORD.search(end)
     return bool(word) and word[1].lower() in _ABBREVIATIONS  # type: ignore[index]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pi_runtime.sentences import split_sentences
+from pi_runtime.sentences import OpenSentence, split_sentences
 
 
 @pytest.mark.parametrize(
@@ -90,3 +91,16 @@ def test_a_sentence_is_out_as_soon_as_the_next_begins() -> None:
 
     assert next(split_sentences(pieces())) == "One."
     assert "".join(drawn) == "One. "
+
+
+@pytest.mark.parametrize("piece", ["word ", "word dr. ", "5. 6. ", '". ', "x"])
+def test_a_text_that_does_not_end_takes_time_in_proportion(piece: str) -> None:
+    def seconds(characters: int) -> float:
+        sentence, text = OpenSentence(), (piece * characters)[:characters]
+        began = time.process_time()
+        for character in text:
+            sentence.push(character)
+        return time.process_time() - began
+
+    # Four times the length would take sixteen times as long if it went with the square.
+    assert seconds(80_000) < 10 * max(seconds(20_000), 0.02)
