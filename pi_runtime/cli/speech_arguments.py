@@ -121,7 +121,7 @@ def add_sound(parser: argparse.ArgumentParser) -> None:
         type=_seconds("--pre-silence"),
         default=0.0,
         metavar="S",
-        help="seconds of silence first: HDMI sinks swallow the first word",
+        help="seconds of faint noise first: HDMI sinks swallow the first word",
     )
     sound.add_argument(
         "--sentence-silence",

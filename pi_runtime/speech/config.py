@@ -64,7 +64,7 @@ class SpeechConfig:
     sample_rate: int | None = None
     """Samples per second of what is played or written; None: the engine's own."""
     pre_silence: float = 0.0
-    """Seconds of silence before a text."""
+    """Seconds of faint noise before a text, which wakes a sink that sleeps."""
     sentence_silence: float = SENTENCE_SILENCE
     """Seconds of silence after each sentence."""
 
