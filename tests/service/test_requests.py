@@ -33,7 +33,8 @@ def test_it_says_a_given_text(service: Service) -> None:
 def test_it_speaks_a_generated_text_and_logs_its_seed(service: Service, model: Path) -> None:
     reply = service.ask("speak", seed=9, temperature=0.9, max_gen_length=30)
     texts = TextGenerator.load(model, "numpy")
-    (text,) = texts.generate(temperature=0.9, seed=9, max_gen_length=30)
+    params = SamplingParams(0.9, 30, finish_sentence=True, skip_fragment=True, unescape=True)
+    (text,) = texts.generate(seed=9, params=params)
     assert reply["seed"] == 9
     assert "".join("".join(reply["told"]).split()) == "".join(text.split())
     said = json.dumps(text, ensure_ascii=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pi_runtime.speech.normalise import ANY, ENGLISH, LONGEST_WORD, RUSSIAN, Alphabet, normalise
@@ -75,6 +75,7 @@ def test_the_words_are_the_languages_and_the_letters_are_the_voices(
 
 @settings(deadline=None)
 @given(st.text(max_size=80))
+@example("㍘ ㏩ ㎡ ㋀")  # whose parts are digits
 def test_nothing_outside_the_alphabet_is_left(text: str) -> None:
     for alphabet, language in VOICES:
         said = normalise(text, alphabet, language)

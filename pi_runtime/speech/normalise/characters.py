@@ -55,6 +55,10 @@ def _unified(character: str) -> str:
     category = unicodedata.category(character)
     if category in ("No", "Nl"):
         return f"{_APART}{_number(character)}{_APART}"
+    if category == "So":
+        plain = unicodedata.normalize("NFKD", character)
+        if any("0" <= part <= "9" for part in plain):  # ㍘, an hour; ㎡
+            return f"{_APART}{plain}{_APART}"
     return "" if category == "Cf" or character in _VARIANTS else character
 
 
