@@ -37,10 +37,12 @@ class Events:
         Raises:
             Error: too many listen.
         """
-        same = sum(each.uid == connection.uid for each in self._skipped)
-        if same >= USER_LISTENERS or len(self._skipped) >= LISTENERS:
+        # Those that have just gone may not have been looked at yet.
+        others = [each for each in self._skipped if not each.gone]
+        same = sum(each.uid == connection.uid for each in others)
+        if same >= USER_LISTENERS or len(others) >= LISTENERS:
             raise Error(
-                f"{len(self._skipped)} listen to events already",
+                f"{len(others)} listen to events already",
                 f"end one: {LISTENERS} may, {USER_LISTENERS} of one user",
             )
         self._skipped[connection] = 0

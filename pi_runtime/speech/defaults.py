@@ -15,9 +15,9 @@ COMMAND_RATE = 22_050
 MIN_FACTOR, MAX_FACTOR = 0.1, 10.0
 """Bounds of rate, pitch and volume."""
 
-LOUDNESS = -19.0
-"""LUFS of every sentence: about what the engines have on the average, and what a single channel
-needs to sound as loud as the -16 LUFS of stereo podcasts."""
+LOUDNESS = -21.0
+"""LUFS of every sentence: about what the engines have on the average, so that no voice's peaks need
+to be turned down much."""
 
 MIN_LOUDNESS, MAX_LOUDNESS = -40.0, 0.0
 """Bounds of the loudness; 0 leaves each sentence as its engine made it."""
