@@ -242,7 +242,8 @@ def _card(patient: Patient) -> Finding:
 
     settings = _service_settings(patient)
     device = settings.device if settings else "default"
-    fault = find_fault(device, _speech(patient).sample_rate or CARD_RATE)
+    rate = settings.speech.sample_rate if settings else None
+    fault = find_fault(device, rate or CARD_RATE)
     cards = list_cards()
     if not fault:
         names = ", ".join(dict.fromkeys(card.name for card in cards))

@@ -129,7 +129,8 @@ class SentenceFilter:
         """See `TextFilter`."""
         ended = "".join(self._sentence.push(piece))
         self._some = self._some or bool(ended.strip())
-        self.ends_here = bool(ended) or not self._sentence.text.strip()
+        text = self._sentence.text
+        self.ends_here = bool(ended) or not text or text.isspace()
         return ended
 
     def finish(self) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from pi_runtime.errors import SpeechError
+from pi_runtime.service.quiet_hours import LOOK_SECONDS
 from pi_runtime.service.settings import ServiceSettings
 from pi_runtime.speech import Aplay
 from pi_runtime.speech.pcm import Pcm
@@ -18,9 +19,6 @@ NOISE_RATE = 48_000
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 """Seconds until a device that cannot be played to is tried again; doubled each time."""
-
-LOOK_SECONDS = 30.0
-"""How often it is seen whether quiet hours are over."""
 
 REST_SECONDS = 0.5
 """Silence before the noise: another text may follow, and no sink falls asleep so soon."""

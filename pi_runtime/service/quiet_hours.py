@@ -11,6 +11,9 @@ from pi_runtime.errors import UsageError
 DAY = 24 * 60
 """Minutes."""
 
+LOOK_SECONDS = 30.0
+"""How often it is seen whether quiet hours are over."""
+
 EXAMPLE = "write one such as 22:00-07:00, or several: 13:00-15:00,22:00-07:00"
 
 

@@ -20,6 +20,7 @@ from pi_runtime.service.keep_awake import KeepAwake
 from pi_runtime.service.narration import NarratedSink, Narration
 from pi_runtime.service.playback import Playback
 from pi_runtime.service.protocol import Request
+from pi_runtime.service.quiet_hours import LOOK_SECONDS
 from pi_runtime.service.server import Connection
 from pi_runtime.service.settings import ServiceSettings
 from pi_runtime.service.status import ServiceStatus
@@ -35,9 +36,6 @@ STOP_SECONDS = 0.7
 
 GONE_SECONDS = 0.1
 """How often it is checked whether the client that asked for a text is still there."""
-
-LOOK_SECONDS = 30.0
-"""How often it is seen whether quiet hours are over."""
 
 _LOGGER = logging.getLogger(__name__)
 
