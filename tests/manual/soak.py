@@ -23,7 +23,7 @@ from tests.helpers.checkpoints import packed_model, small_network, small_vocab
 from tests.helpers.events import listening, match
 from tests.helpers.pipewire import card
 from tests.helpers.service import resident, running
-from tests.helpers.soak import GROWTH, soak
+from tests.helpers.soak import FRUGAL, GROWTH, soak
 
 CORRELATION = 0.95
 
@@ -42,12 +42,12 @@ def main() -> int:
         if not args.model:
             model.write_bytes(packed_model(small_network(classes=20), small_vocab(20)))
         argv = [model, "--interval", "0s", "--engine", args.engine, "--max-gen-length", "60"]
-        environment: dict[str, str] = {}
+        environment = dict(FRUGAL)
         if args.events:
             sound = stack.enter_context(card(folder / "pipewire"))
             recording = stack.enter_context(sound.recorded())
             argv += ["--device", "pipewire"]
-            environment = sound.environment
+            environment |= sound.environment
         service = stack.enter_context(running(folder, *argv, **environment))
         if not args.events:
             done = soak(service, 60 * args.minutes)

@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.events import listening, match, match_by_text
 from tests.helpers.pipewire import card, needs_pipewire
 from tests.helpers.service import QUIET, needs_espeak, running
-from tests.helpers.soak import GROWTH, soak
+from tests.helpers.soak import FRUGAL, GROWTH, soak
 
 pytestmark = needs_espeak
 
@@ -20,7 +20,7 @@ pytestmark = needs_espeak
 def test_a_minute_of_speaking_leaks_nothing(model: Path, tmp_path: Path) -> None:
     """Or a thousand texts, if they take less. 30 minutes of it: python -m tests.manual.soak."""
     argv = ("--interval", "0s", *QUIET[1:], "--max-gen-length", 60)
-    with running(tmp_path, model, *argv) as service:
+    with running(tmp_path, model, *argv, **FRUGAL) as service:
         texts, grown, leaked, threads, zombies = soak(service, 60, 1000)
     assert texts > 10
     assert grown < GROWTH
