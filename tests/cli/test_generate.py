@@ -342,7 +342,7 @@ def test_interactive_writes_what_is_chosen_and_takes_back(model: Path) -> None:
     for ending in ("s\n", ""):
         done = subprocess.run(
             [PROGRAM, model, "--interactive", "--prefix", "ab", "--backend", "numpy"],
-            input=typed + ending, capture_output=True, text=True, timeout=60,
+            input=typed + ending, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         assert done.returncode == 0
         taken_back = text.text.replace("on ", "oon ", 1)

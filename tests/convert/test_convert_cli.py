@@ -238,7 +238,7 @@ def test_interrupted_it_leaves_nothing(folder: Path, moment: str) -> None:
         if moment == "building":
             wait_for(lambda: len(list(threads.iterdir())) > 2, 60)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
         assert (process.returncode, said) == (130, b"")
     assert sorted(folder.iterdir()) == before
 

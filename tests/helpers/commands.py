@@ -25,7 +25,7 @@ def program(name: str) -> str:
 
 
 def run_command(
-    *argv: object, timeout: float = 300, **options: Any
+    *argv: object, timeout: float = 1200, **options: Any
 ) -> subprocess.CompletedProcess[str]:
     """Run one of the project's commands as a person would: its own process, its entry point."""
     name, *rest = (str(part) for part in argv)

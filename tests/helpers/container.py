@@ -170,7 +170,7 @@ def debian(suite: str, packages: str = BASE) -> Path:
             subprocess.run(
                 ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}",
                  suite, made, "-"],
-                check=True, timeout=600, input=_sources(suite).encode(),
+                check=True, timeout=1200, input=_sources(suite).encode(),
             )  # fmt: skip
             _connect(made)
             with contextlib.suppress(OSError):  # somebody else was faster

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-GUARD_SECONDS = 60.0
+GUARD_SECONDS = 300.0
 """After which a test that waits for an event gives up. No measure of anything."""
 
 

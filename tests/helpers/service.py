@@ -26,7 +26,7 @@ PROGRAM = Path(sys.executable).with_name("rnn-speakd")
 
 QUIET = ("--on-demand", "--engine", "espeak-ng", "--backend", "numpy")
 
-GUARD = 120.0
+GUARD = 300.0
 """Seconds after which waiting is given up. A guard against hanging, no measure of anything."""
 
 # Alone, without alsa.conf: a sound server that is installed here would make itself the default.

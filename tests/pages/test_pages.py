@@ -219,7 +219,7 @@ def test_what_converting_needs_has_wheels(platform: str, version: str, tmp_path:
     done = subprocess.run(
         [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--target", tmp_path,
          "--platform", platform, "--python-version", version, "--only-binary=:all:", *needed],
-        capture_output=True, text=True, timeout=600,
+        capture_output=True, text=True, timeout=1200,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     for requirement in needed:

@@ -50,7 +50,7 @@ def container(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         subprocess.run(
             [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check",
              "-w", root / "root/wheels", source],
-            check=True, timeout=300,
+            check=True, timeout=1200,
         )  # fmt: skip
         shutil.copy(model, root / "root/m.tflite")
         (root / "etc/systemd/system/rnn-speak.service.d/test.conf").write_text(DROP_IN)
@@ -210,7 +210,7 @@ def over_ssh(container: Container, tmp_path_factory: pytest.TempPathFactory) -> 
 def deploy(environment: dict[str, str], *argv: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [ROOT / "scripts" / "deploy", *map(str, argv)],
-        capture_output=True, text=True, timeout=300, env=environment, cwd="/",
+        capture_output=True, text=True, timeout=1200, env=environment, cwd="/",
     )  # fmt: skip
 
 

@@ -50,7 +50,7 @@ def root(tmp_path: Path) -> Path:
 
 def analyze(root: Path, *argv: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["systemd-analyze", f"--root={root}", *argv], capture_output=True, text=True, timeout=60
+        ["systemd-analyze", f"--root={root}", *argv], capture_output=True, text=True, timeout=300
     )
 
 

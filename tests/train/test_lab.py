@@ -39,7 +39,7 @@ def test_it_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "work").mkdir()
     notebook: Any = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
-        notebook, timeout=300, resources={"metadata": {"path": str(tmp_path / "work")}}
+        notebook, timeout=1200, resources={"metadata": {"path": str(tmp_path / "work")}}
     )
     client.execute(env=dict(os.environ))
     made = {path.name for path in (tmp_path / "work").iterdir()}
