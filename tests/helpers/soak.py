@@ -65,12 +65,12 @@ def soak(
 ) -> Soaked:
     """Let a service speak that long, or that many texts; see what it has more of than after the
     warm-up, a tenth of that. It runs with `FRUGAL` in its environment."""
-    begun = time.monotonic()
+    begun, before_it = time.monotonic(), int(service.ask("status")["spoken"])
     next_report = 0.0
     first, last = [], []
     done = 0.0
     while done < 1:
-        texts = int(service.ask("status")["spoken"])
+        texts = int(service.ask("status")["spoken"]) - before_it
         done = max((time.monotonic() - begun) / seconds, texts / most_texts)
         look = Look.at(service)
         if 0.1 <= done < 0.4:
