@@ -24,6 +24,7 @@ SLOW_FILES = (
     "test_container",
     "test_failures",
     "test_zoo_convert",
+    "test_fuzz",
 )
 
 

@@ -1,0 +1,1 @@
+"""Faults at every write, kills at every moment: what was there stays whole or is replaced whole."""
