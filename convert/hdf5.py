@@ -106,7 +106,9 @@ class _Reader:
         return self._contents
 
     def _add(self, layer: str, arrays: list[tuple[str, h5py.Group | h5py.Dataset]]) -> None:
-        if layer in self._contents.layers:
+        if not arrays and layer in self._contents.layers:
+            return
+        if self._contents.layers.get(layer):
             raise Refused(f"it holds two layers of the name {shown(layer)}")
         entries = []
         for name, dataset in arrays:

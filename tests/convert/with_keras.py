@@ -29,6 +29,8 @@ def trained_model(*, bidirectional: bool, context_size: int = 0) -> keras.Model:
         dim_embeddings=5,
     )
     model = build_model(CLASSES, settings, dropout=0.1, context_size=context_size)
+    model.jit_compile = False  # which would take longer than the training
+    model.run_eagerly = True
     random = np.random.RandomState(0)
     windows, targets = random.randint(0, CLASSES, (8, LENGTH)), random.randint(0, CLASSES, 8)
     if context_size:
