@@ -118,6 +118,21 @@ def _stored(lstm: Lstm, layout: str) -> dict[str, FloatArray]:
     }
 
 
+def keras_arrays(network: Network, layout: str) -> dict[str, list[FloatArray]]:
+    """Return each layer's arrays by position, as a file of a layout stores them.
+
+    `layout` is as `Checkpoint.layout` begins: LSTM, CuDNNLSTM or split gates.
+    """
+    kind = {"C": "cudnn", "s": "keras1"}.get(layout[0], "keras2")
+    layers = {"embedding": [network.embedding]}
+    for number, layer in enumerate(network.layers, 1):
+        layers[f"rnn_{number}"] = [a for lstm in layer for a in _stored(lstm, kind).values()]
+    return layers | {
+        "attention": [network.attention],
+        "output": [network.output_kernel, network.output_bias],
+    }
+
+
 def write_weights(
     path: Path,
     network: Network,
