@@ -12,7 +12,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convert.errors import CheckpointError, OutputError, ParityError, SidecarError
+from convert.errors import (
+    CheckpointError,
+    ConversionError,
+    OutputError,
+    ParityError,
+    SidecarError,
+)
 
 if TYPE_CHECKING:
     from convert.converter import Conversion, convert_checkpoint
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckpointError",
     "Conversion",
+    "ConversionError",
     "OutputError",
     "ParityError",
     "SidecarError",

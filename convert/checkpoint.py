@@ -1,28 +1,39 @@
-"""textgenrnn's HDF5 checkpoints as a `Network`.
+"""textgenrnn's checkpoints, HDF5 or .keras, as a `Network`.
 
-The file is read by h5py alone, never by Keras's own loader, which can be made to run code. Links to
-other files are not followed, and no array is read that claims more data than its stored bytes can
-hold. `keras_layout` knows what the arrays mean.
+The file's kind is told by how it begins, its arrays are read by h5py in a child process (see
+`reading`), and `keras_layout` knows what they mean. Nothing here imports h5py.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO
 
-import h5py
 import numpy as np
 
 from convert.errors import CheckpointError
 from convert.keras_layout import layout_of, network_from_keras, recurrent_layers
+from convert.reading import AGAIN, Contents, Unreadable, read_layers
+from convert.strangers import (
+    CONTEXT,
+    GIVE_WEIGHTS,
+    HDF5_MAGIC,
+    START_BYTES,
+    foreign_file,
+    foreign_folder,
+    missing_file,
+    strange_layers,
+)
+from pi_runtime.errors import shown
 from pi_runtime.model.network import FloatArray, Network
 
-MAX_ARRAY_BYTES = 1 << 30
-MAX_INFLATION = 1000
-"""Upper bound on the size of a compressed array, in multiples of its stored size."""
+MAX_FILE_BYTES = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,8 @@ class Checkpoint:
     network: Network
     layout: str
     """The file's Keras layout and version, for people to read."""
+    notes: tuple[str, ...] = ()
+    """What of the file was kept out, for people to read."""
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -42,107 +55,92 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: the file is missing, not HDF5, not textgenrnn's, or its weights are
             damaged.
+        ImportError: h5py is not installed.
     """
-    _check_is_hdf5(path)
     try:
-        with h5py.File(path, "r") as file:
-            root = file.get("model_weights", file)
-            if "layer_names" not in root.attrs:
-                raise CheckpointError(
-                    f"{path}: an HDF5 file, but not Keras weights",
-                    "give the _weights.hdf5 that textgenrnn saved",
-                )
-            layers = {name: _read_layer(root, name) for name in _names(root.attrs["layer_names"])}
-            version = _text(root.attrs.get("keras_version", "?"))
-        _check_is_textgenrnn(path, layers)
+        with _open(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            _check_kind(file, size, path)
+            contents = read_layers(file, size)
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        return _checkpoint(path, digest, contents)
+    except Unreadable as error:
+        raise CheckpointError(f"{_at(path)}: {error.what}", error.todo) from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        if error.errno == errno.ENOENT and (found := missing_file(path)):
+            raise CheckpointError(f"{_at(path)}: {found[0]}", found[1]) from None
+        raise CheckpointError(f"{_at(path)}: {reason}", GIVE_WEIGHTS) from None
+
+
+def _at(path: Path) -> str:
+    return shown(path, 4096)
+
+
+def _open(path: Path) -> IO[bytes]:
+    """Open a regular file; a FIFO is not waited for, and a device not read."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    for look in (path.stat, None):
+        if look is None:
+            descriptor = os.open(path, flags)
+            found = os.fstat(descriptor)
+        else:
+            found = look()
+        if not stat.S_ISREG(found.st_mode):
+            if look is None:
+                os.close(descriptor)
+            if stat.S_ISDIR(found.st_mode):
+                raise Unreadable(*foreign_folder(path))
+            raise Unreadable("is no regular file, but a pipe or a device", GIVE_WEIGHTS)
+    return os.fdopen(descriptor, "rb")
+
+
+def _check_kind(file: IO[bytes], size: int, path: Path) -> None:
+    """Check how a file begins; leave it at its start."""
+    start = file.read(START_BYTES)
+    if size > MAX_FILE_BYTES:
+        raise Unreadable(f"the file has {size >> 20} MB", GIVE_WEIGHTS)
+    offset = 0
+    while start[:2] != b"PK":
+        # HDF5 may begin behind a block of the user's own.
+        file.seek(offset)
+        if file.read(len(HDF5_MAGIC)) == HDF5_MAGIC:
+            break
+        offset = 2 * offset or 512
+        if offset >= size:
+            raise Unreadable(*foreign_file(start, path))
+    file.seek(0)
+    os.lseek(file.fileno(), 0, os.SEEK_SET)
+
+
+def _checkpoint(path: Path, digest: str, contents: Contents) -> Checkpoint:
+    layers: dict[str, tuple[FloatArray, ...]] = {
+        name: stored.arrays for name, stored in contents.layers.items()
+    }
+    try:
+        problems = strange_layers(layers)
+        if problems:
+            also = f" (also: {'; '.join(what for what, _ in problems[1:6])})"
+            what, todo = problems[0]
+            raise Unreadable(what + (also if problems[1:] else ""), todo)
         network = network_from_keras(layers)
         layout = layout_of(layers["rnn_1"])
-    except CheckpointError:
-        raise
-    except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{path}: {_reason(error)}", "copy or download the file again"
-        ) from None
-    damaged = sum(not np.isfinite(array).all() for layer in layers.values() for array in layer)
+    except (LookupError, ValueError, TypeError) as error:
+        what = shown(str(error).strip("'"), 200)
+        raise Unreadable(f"not a readable checkpoint ({what})", AGAIN) from None
+    damaged = sum(not np.isfinite(array).all() for array in _used(layers))
     if damaged:
-        raise CheckpointError(
-            f"{path}: {damaged} of its arrays hold NaN or infinity: the training diverged",
+        raise Unreadable(
+            f"{damaged} of its arrays hold NaN or infinity: the training diverged",
             "take an earlier checkpoint, or train again with a lower learning rate",
         )
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Checkpoint(path, digest, network, f"{layout}, Keras {version}")
+    notes: tuple[str, ...] = ()
+    if any(arrays for name, arrays in layers.items() if name.startswith(CONTEXT)):
+        notes = ("trained with labels; their layer is left out, the text needs none",)
+    return Checkpoint(path, digest, network, f"{layout}, Keras {contents.version}", notes)
 
 
-def _check_is_hdf5(path: Path) -> None:
-    advice = "give the _weights.hdf5 that textgenrnn saved"
-    if path.is_dir():
-        raise CheckpointError(f"{path}: is a folder", advice)
-    try:
-        with path.open("rb") as file:
-            start = file.read(8)
-    except OSError as error:
-        raise CheckpointError(f"{path}: {(error.strerror or str(error)).lower()}", advice) from None
-    if not start:
-        raise CheckpointError(f"{path}: the file is empty (0 bytes)", "download it again")
-    if start[:2] == b"PK":
-        raise CheckpointError(
-            f"{path}: a Keras 3 or ZIP file, not HDF5", "save with textgenrnn's own save()"
-        )
-    if not h5py.is_hdf5(path):
-        raise CheckpointError(f"{path}: not an HDF5 file", advice)
-
-
-def _check_is_textgenrnn(path: Path, layers: Mapping[str, list[FloatArray]]) -> None:
-    if "attention" in layers and recurrent_layers(layers):
-        return
-    if "embedding" in layers and len(layers.get("rnn", [])) == 3:
-        raise CheckpointError(
-            f"{path}: a textgenrnn 0.x network: one LSTM, no attention",
-            "train again with textgenrnn 1.0 or later, whose network is another one",
-        )
-    raise CheckpointError(
-        f"{path}: not textgenrnn's network (its layers are {', '.join(layers) or 'none'})",
-        "give weights that textgenrnn trained",
-    )
-
-
-def _reason(error: Exception) -> str:
-    if "truncated" in str(error):
-        return "the file is cut short"
-    if isinstance(error, OSError):
-        return "the HDF5 structure is damaged"
-    return f"not a readable checkpoint ({str(error).strip(chr(39))})"
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
-
-
-def _names(attribute: Any) -> list[str]:
-    return [_text(name) for name in np.asarray(attribute).ravel()]
-
-
-def _read_layer(root: h5py.Group, name: str) -> list[FloatArray]:
-    group = _member(root, name)
-    return [_read_array(group, weight) for weight in _names(group.attrs.get("weight_names", []))]
-
-
-def _member(group: h5py.Group, name: str) -> Any:
-    for part in filter(None, name.split("/")):
-        if not isinstance(group.get(part, getlink=True), h5py.HardLink):
-            raise ValueError(f"{name} is missing, or is a link out of the file")
-        group = group[part]
-    return group
-
-
-def _read_array(group: h5py.Group, name: str) -> FloatArray:
-    dataset = _member(group, name)
-    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "f":
-        raise ValueError(f"{name} is not an array of floating-point numbers")
-    if dataset.is_virtual or dataset.external or dataset.compression not in (None, "gzip"):
-        raise ValueError(f"{name} is stored in a way Keras does not use")
-    stored = dataset.id.get_storage_size()
-    allowed = stored * (MAX_INFLATION if dataset.compression else 1)
-    if dataset.nbytes > min(allowed, MAX_ARRAY_BYTES):
-        raise ValueError(f"{name} claims {dataset.nbytes} bytes and stores {stored}")
-    return np.asarray(dataset[()], np.float32)
+def _used(layers: Mapping[str, tuple[FloatArray, ...]]) -> list[FloatArray]:
+    used = ("embedding", *recurrent_layers(layers), "attention", "output")
+    return [array for name in used for array in layers[name]]

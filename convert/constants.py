@@ -17,6 +17,9 @@ from pi_runtime.model.network import FloatArray
 MIN_QUANTIZED = 1024
 """TensorFlow leaves smaller constants in float32, which the attention logits need."""
 
+ALIGNMENT = 16
+"""Of an array that is appended, as of those that TensorFlow stores."""
+
 
 @dataclass(frozen=True)
 class QuantizedTensor:
@@ -104,30 +107,39 @@ class Constants:
         self._stored.append((np.ascontiguousarray(stored, "<f4"), parts))
         return array
 
-    def specs(self, flatbuffer: bytes, quantized: list[QuantizedTensor]) -> dict[str, ArraySpec]:
+    def placed(
+        self, flatbuffer: bytes, quantized: list[QuantizedTensor]
+    ) -> tuple[bytes, dict[str, ArraySpec]]:
         """Find every array in a FlatBuffer; return the manifest entries by name.
 
-        Raises:
-            RuntimeError: an array is not in it as it was given.
+        TensorFlow leaves out what changes nothing, such as a bias of zeros, and what it has
+        computed beforehand. Such an array is appended to the FlatBuffer, which no interpreter
+        minds.
         """
         specs: dict[str, ArraySpec] = {}
+        appended: list[bytes] = []
+        end = len(flatbuffer)
         for stored, parts in self._stored:
             offset = _find(flatbuffer, stored.tobytes(), 4)
             if offset is not None:
                 specs |= {name: part.spec(offset) for name, part in parts.items()}
                 continue
             tensor = next((tensor for tensor in quantized if tensor.holds(stored)), None)
-            if tensor is None:
-                raise RuntimeError(f"TensorFlow changed the values of {', '.join(parts)}")
-            offset = _find(flatbuffer, tensor.data.tobytes(), 1)
-            scale_bytes = np.ascontiguousarray(tensor.scale, "<f4").tobytes()
-            scale_offset = _find(flatbuffer, scale_bytes, 4)
-            if offset is None or scale_offset is None:
-                raise RuntimeError(f"{', '.join(parts)} or its scale is not in the FlatBuffer")
+            offset = scale_offset = None
+            if tensor is not None:
+                offset = _find(flatbuffer, tensor.data.tobytes(), 1)
+                scale_bytes = np.ascontiguousarray(tensor.scale, "<f4").tobytes()
+                scale_offset = _find(flatbuffer, scale_bytes, 4)
+            if tensor is None or offset is None or scale_offset is None:
+                appended.append(bytes(-end % ALIGNMENT) + stored.tobytes())
+                offset = end + -end % ALIGNMENT
+                end += len(appended[-1])
+                specs |= {name: part.spec(offset) for name, part in parts.items()}
+                continue
             # Rows of the stored transpose are columns of the array: so is the scale's axis.
             scale = ArraySpec("float32", scale_offset, tensor.scale.shape, (4,))
             specs |= {name: part.int8_spec(offset, scale) for name, part in parts.items()}
-        return specs
+        return b"".join([flatbuffer, *appended]), specs
 
 
 def _find(haystack: bytes, needle: bytes, alignment: int) -> int | None:

@@ -179,7 +179,7 @@ def read_source(
     vocabulary = Vocabulary(
         sidecars.vocab, checkpoint.network.classes, word_level=sidecars.config.word_level
     )
-    notes = sidecars.notes
+    notes = checkpoint.notes + sidecars.notes
     if vocabulary.escaped_line_breaks:
         notes += (r"it writes \n for a line break; rnn-generate --unescape prints one",)
     sha256 = {weights.name: checkpoint.sha256}

@@ -42,7 +42,7 @@ def build_flatbuffer(
     product, activations quantized while computing ("dynamic range").
 
     Raises:
-        RuntimeError: TensorFlow's converter failed, or changed an array.
+        RuntimeError: TensorFlow's converter failed.
     """
     constants = Constants(quantization)
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -60,7 +60,7 @@ def build_flatbuffer(
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         flatbuffer: bytes = converter.convert()
         quantized = quantized_tensors(flatbuffer) if quantization == "int8" else []
-    return flatbuffer, constants.specs(flatbuffer, quantized)
+    return constants.placed(flatbuffer, quantized)
 
 
 def _in_flight_step(

@@ -22,7 +22,7 @@ from pi_runtime.backends import tflite
 from pi_runtime.backends.base import Backend
 from pi_runtime.backends.interpreter import installed_runtime
 from pi_runtime.backends.numpy import numpy_backend
-from pi_runtime.backends.reference import CHAOTIC, float32_tolerance
+from pi_runtime.backends.reference import CHAOTIC, FLOOR, float32_tolerance
 from pi_runtime.backends.selfcheck import deviations
 from pi_runtime.errors import BackendError
 from pi_runtime.generation.decoding import decode
@@ -123,10 +123,13 @@ def _judge(parity: Parity) -> None:
         return
     for name, deviation in parity.deviations.items():
         if not deviation <= parity.tolerance:
+            rounding = parity.tolerance > FLOOR
             raise ParityError(
                 f"the {name} backend differs from the checkpoint by {deviation:.1e}, "
                 f"more than {parity.tolerance:.1e}",
-                "please report this checkpoint",
+                "the network amplifies rounding; take an earlier checkpoint, trained for less long"
+                if rounding
+                else "please report this checkpoint",
             )
 
 

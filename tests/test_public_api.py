@@ -43,6 +43,7 @@ PUBLIC = {
     "convert": [
         "CheckpointError",
         "Conversion",
+        "ConversionError",
         "OutputError",
         "ParityError",
         "SidecarError",

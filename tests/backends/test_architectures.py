@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pi_runtime.backends import tflite
 from pi_runtime.backends.base import Backend
 from pi_runtime.backends.numpy import numpy_backend
+from pi_runtime.backends.reference import float32_tolerance
 from pi_runtime.model.file import ModelFile
-from tests.helpers.architectures import ARCHITECTURES, Architecture, allowed, converting
+from tests.helpers.architectures import ARCHITECTURES, Architecture, converting
 from tests.helpers.backends import needs_interpreter
 from tests.helpers.commands import needs_tensorflow
 
@@ -20,7 +21,7 @@ from tests.helpers.commands import needs_tensorflow
 def assert_computes(backend: Backend, architecture: Architecture, streams: int) -> None:
     """Assert that a backend gives the reference's probabilities after each window."""
     windows = architecture.windows()
-    expected, bounds = allowed(architecture.network(), windows)
+    expected, bounds = float32_tolerance(architecture.network(), windows)
     session = backend.session(streams)
     for token_ids in windows[:streams].T:
         probabilities = session.step(token_ids.tolist())

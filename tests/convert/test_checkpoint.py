@@ -53,7 +53,7 @@ def test_folder(tmp_path: Path) -> None:
     [
         (b"", "empty (0 bytes)"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(500), "not an HDF5 file"),
-        (b"PK\x03\x04" + bytes(500), "a Keras 3 or ZIP file"),
+        (b"PK\x03\x04" + bytes(500), "the ZIP structure is damaged"),
     ],
 )
 def test_other_files(tmp_path: Path, content: bytes, reason: str) -> None:

@@ -45,6 +45,7 @@ def test_public_names() -> None:
     assert convert.__all__ == [
         "CheckpointError",
         "Conversion",
+        "ConversionError",
         "OutputError",
         "ParityError",
         "SidecarError",

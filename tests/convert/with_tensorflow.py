@@ -11,13 +11,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from convert import Conversion, convert_checkpoint, converter
 from convert.graph import build_flatbuffer
-from pi_runtime.model.file import ModelFile, pack_model
+from pi_runtime.backends import tflite
+from pi_runtime.backends.selfcheck import passes
+from pi_runtime.model.file import ModelFile, pack_model, read_network
+from pi_runtime.model.network import Network
 from tests.helpers.checkpoints import (
     config_of,
+    packed_model,
     small_network,
     small_vocab,
     write_sidecars,
@@ -110,6 +116,38 @@ def test_nothing_is_written_but_the_output(
         "colab_weights.hdf5",
         "out.tflite",
     ]
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("quantization", ["float32", "int8"])
+@pytest.mark.parametrize("value", ["zero", "one", "that of another"])
+def test_arrays_that_tensorflow_may_leave_out_are_in_the_file(
+    bidirectional: bool, quantization: str, value: str
+) -> None:
+    arrays = small_network(classes=40, embedding=40, units=32, bidirectional=bidirectional).arrays()
+    for name, array in arrays.items():
+        others = [n for n, other in arrays.items() if n != name and other.shape == array.shape]
+        if value == "that of another" and not others:
+            continue
+        given = {
+            "zero": np.zeros_like(array),
+            "one": np.ones_like(array),
+            "that of another": arrays[(others or [name])[0]],
+        }[value]
+        network = Network.from_arrays({**arrays, name: given}, 2, bidirectional)
+        flatbuffer, specs = build_flatbuffer(network, 6, quantization)
+        stored = read_network(flatbuffer, specs, config_of(network, 6)).arrays()
+        for each, expected in network.arrays().items():
+            # int8 has one scale for each output, which a layer's two kernels share.
+            step = (
+                0.0 if quantization == "float32" else 0.51 * max(1.0, np.abs(expected).max()) / 127
+            )
+            assert np.abs(stored[each] - expected).max() <= step, (name, each)
+        if quantization == "float32":
+            packed = packed_model(network, None, 6, built=(flatbuffer, specs))
+            model = ModelFile.from_bytes(packed, name)
+            backend = tflite.load(model, interpreter=tf.lite.Interpreter)
+            assert passes(backend, model.golden()), name
 
 
 def test_what_is_called_before_writing_may_prevent_it(folder: Path) -> None:

@@ -20,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from pi_runtime.backends.reference import CHAOTIC, float32_tolerance, window_probabilities
-from pi_runtime.model.network import FloatArray, Network
+from pi_runtime.model.network import Network
 from tests.helpers.checkpoints import packed_model, small_network
 from tests.helpers.commands import ROOT
 
@@ -67,37 +66,6 @@ ARCHITECTURES = st.builds(
     bidirectional=st.booleans(),
     scale=st.sampled_from([0.1, 1.0, 3.0, 30.0]),
 )
-
-
-def sway(network: Network, windows: npt.NDArray[np.int32]) -> FloatArray:
-    """Return how far a change of the weights by half a float32 ulp moves each window's Δp.
-
-    Weights a hundred times too large make networks that stand on an edge for some windows: one
-    rounding then decides between two tokens, and a single float32 run may not show it.
-    """
-    exact = window_probabilities(network, windows, np.float64)
-    random = np.random.RandomState(0)
-    moved = np.zeros(len(windows))
-    for _ in range(8):
-        arrays = {
-            name: array * (1 + random.choice([-1, 1], array.shape) * 2.0**-24)
-            for name, array in network.arrays().items()
-        }
-        other = Network.from_arrays(arrays, len(network.layers), network.bidirectional)
-        probabilities = window_probabilities(other, windows, np.float64)
-        moved = np.maximum(moved, np.abs(probabilities - exact).max(axis=-1))
-    return moved
-
-
-def allowed(network: Network, windows: npt.NDArray[np.int32]) -> tuple[FloatArray, FloatArray]:
-    """Return the reference's float32 probabilities [N, V], and the |Δp| that each window allows.
-
-    By the rule of `float32_tolerance`: if one window shows rounding to be chaotic, which others it
-    hits is luck, and all get the largest.
-    """
-    expected, tolerances = float32_tolerance(network, windows)
-    bounds = np.maximum(tolerances, 4 * sway(network, windows))
-    return expected, np.full_like(bounds, bounds.max()) if bounds.max() > CHAOTIC else bounds
 
 
 @contextmanager

@@ -6,7 +6,9 @@ readers, which the tests hold to it.
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -116,6 +118,21 @@ def _stored(lstm: Lstm, layout: str) -> dict[str, FloatArray]:
     }
 
 
+def keras_arrays(network: Network, layout: str) -> dict[str, list[FloatArray]]:
+    """Return each layer's arrays by position, as a file of a layout stores them.
+
+    `layout` is as `Checkpoint.layout` begins: LSTM, CuDNNLSTM or split gates.
+    """
+    kind = {"C": "cudnn", "s": "keras1"}.get(layout[0], "keras2")
+    layers = {"embedding": [network.embedding]}
+    for number, layer in enumerate(network.layers, 1):
+        layers[f"rnn_{number}"] = [a for lstm in layer for a in _stored(lstm, kind).values()]
+    return layers | {
+        "attention": [network.attention],
+        "output": [network.output_kernel, network.output_bias],
+    }
+
+
 def write_weights(
     path: Path,
     network: Network,
@@ -163,6 +180,71 @@ def write_weights(
             group.attrs["weight_names"] = names(inner_names) if arrays else np.array([], "S1")
             for inner, array in zip(inner_names, arrays.values(), strict=True):
                 group.create_dataset(inner, data=array, compression=compression)
+
+
+KERAS_3_CLASSES = {
+    "input": "InputLayer",
+    "embedding": "Embedding",
+    "rnn_concat": "Concatenate",
+    "attention": "AttentionWeightedAverage",
+    "output": "Dense",
+}
+
+
+def write_keras_3(path: Path, network: Network, *, named: bool = True) -> None:
+    """Write a .weights.h5 file as Keras 3 does, or a .keras archive if `path` ends so.
+
+    Without `named` the groups do not say their layers' names, as before Keras 3.4.
+    """
+    content = io.BytesIO() if path.suffix == ".keras" else path
+    config = _write_keras_3_weights(content, network, named=named)
+    if isinstance(content, io.BytesIO):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("metadata.json", json.dumps({"keras_version": "3.4.0"}))
+            archive.writestr("config.json", json.dumps({"config": {"layers": config}}))
+            archive.writestr("model.weights.h5", content.getvalue())
+
+
+def _write_keras_3_weights(file: Any, network: Network, *, named: bool) -> list[dict[str, Any]]:
+    import h5py
+
+    parts: dict[str, dict[str, list[FloatArray]]] = {
+        "input": {},
+        "embedding": {"": [network.embedding]},
+    }
+    ways = ("forward_layer/", "backward_layer/")
+    for number, layer in enumerate(network.layers, 1):
+        parts[f"rnn_{number}"] = {
+            f"{way if len(layer) == 2 else ''}cell/": list(_stored(lstm, "keras2").values())
+            for way, lstm in zip(ways, layer, strict=False)
+        }
+    parts |= {
+        "rnn_concat": {},
+        "attention": {"": [network.attention]},
+        "output": {"": [network.output_kernel, network.output_bias]},
+    }
+    recurrent = "Bidirectional" if network.bidirectional else "LSTM"
+    config = []
+    with h5py.File(file, "w") as root:
+        root.create_group("vars")
+        root.create_group("optimizer/vars")["0"] = np.int64(3)
+        for name, arrays in parts.items():
+            class_name = KERAS_3_CLASSES.get(name, recurrent)
+            config.append({"class_name": class_name, "config": {"name": name}})
+            snake = {
+                "InputLayer": "input_layer",
+                "AttentionWeightedAverage": ("attention_weighted_average"),
+            }.get(class_name, class_name.lower())
+            number = int(name.removeprefix("rnn_")) - 1 if name[-1].isdecimal() else 0
+            group = root.create_group(f"layers/{snake}_{number}" if number else f"layers/{snake}")
+            own = group.create_group("vars")
+            if named:
+                own.attrs["name"] = name
+            for part, values in arrays.items():
+                variables = group.require_group(f"{part}vars")
+                for at, value in enumerate(values):
+                    variables[str(at)] = value
+    return config
 
 
 def _bare_arrays(network: Network) -> tuple[bytes, dict[str, ArraySpec]]:
