@@ -23,7 +23,11 @@ def space_punctuation(text: str) -> str:
 
 
 class Vocabulary:
-    """The tokens a network knows and their ids, 1 … V - 1. Id 0 is padding, and the unknown."""
+    """The tokens a network knows and their ids, 1 … V - 1. Id 0 is padding, and the unknown.
+
+    Where a file repeated a key, two tokens may have one id. Both are read as that id; what is
+    written for it is the later token, as by textgenrnn's `dict((vocab[c], c) for c in vocab)`.
+    """
 
     def __init__(self, ids: Mapping[str, int], classes: int, *, word_level: bool) -> None:
         self.ids = dict(ids)
