@@ -66,6 +66,8 @@ def read_table(path: Path, most: int = MAX_CONFIG_BYTES, members: int | None = N
     if len(content) > most:
         raise NotATable(f"it is larger than {most >> 10} KiB")
     sha256 = hashlib.sha256(content).hexdigest()
+    if stranger := _stranger(content):
+        raise NotATable(f"it is {stranger}")
     try:
         # What json.loads does with bytes, but strict: half a surrogate pair is no character.
         text = content.decode(json.detect_encoding(content)).removeprefix("\ufeff")
@@ -88,6 +90,18 @@ def read_table(path: Path, most: int = MAX_CONFIG_BYTES, members: int | None = N
     if not isinstance(table, dict):
         raise NotATable("it is not a table")
     return Table(pairs, sha256)
+
+
+def _stranger(content: bytes) -> str:
+    """Return what a download that went wrong left in place of a table."""
+    start = content[:64].lstrip().lower()
+    if start.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, not the file itself"
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "a web page, not the file itself"
+    if start.startswith((b"\x1f\x8b", b"pk\x03\x04")):
+        return "packed: unpack it first"
+    return ""
 
 
 def _check_flat(text: str, members: int) -> None:
