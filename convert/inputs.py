@@ -9,7 +9,13 @@ from pathlib import Path
 
 from convert.archive import is_archive
 from convert.belonging import json_files_in
-from convert.json_files import MAX_BYTES, NotATable, looks_like_a_table, read_table
+from convert.json_files import (
+    MAX_BYTES,
+    MAX_CONFIG_BYTES,
+    NotATable,
+    looks_like_a_table,
+    read_table,
+)
 from convert.names import WEIGHTS_SUFFIXES, name_of_sidecar, name_of_weights
 from pi_runtime.errors import UsageError
 from pi_runtime.model.file import HDF5, TFLITE
@@ -92,7 +98,8 @@ def kind_of(path: Path) -> str:
             return "model"
         if start and not looks_like_a_table(path):
             return "other"
-        table = read_table(path, MAX_BYTES, members=MOST_MEMBERS).members
+        large = path.stat().st_size > MAX_CONFIG_BYTES
+        table = read_table(path, MAX_BYTES, members=MOST_MEMBERS if large else None).members
     except (OSError, NotATable):
         return "other"
     if not table:
