@@ -180,8 +180,8 @@ def read_source(
     config_path = None if config is None else _path("config", config)
     if max_length is not None:
         max_length = checks.whole_number("max_length", max_length, 1, MAX_WINDOW)
-    if word_level is not None and not isinstance(word_level, bool):
-        raise UsageError(f"word_level is {word_level!r}", "give True or False")
+    if word_level is not None:
+        word_level = checks.truth("word_level", word_level)
     if not is_archive(weights):
         return _read(weights, vocab_path, config_path, max_length, word_level)
     with unpacked(weights) as inside:
