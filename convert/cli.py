@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pi_runtime.cli.arguments import add_quiet, whole
-from pi_runtime.cli.output import be_quiet, emit
+from pi_runtime.cli.output import as_json, be_quiet, emit, printable
 from pi_runtime.cli.parser import Parser, refuse
 from pi_runtime.cli.process import run, stop_if_interrupted
 from pi_runtime.cli.progress import open_bar
@@ -34,6 +34,7 @@ def _parser() -> Parser:
         "or give all three, in any order.",
         "  rnn-convert colab_weights.hdf5\n"
         "  rnn-convert colab_weights.hdf5 colab_vocab.json colab_config.json\n"
+        "  rnn-convert colab.zip\n"
         "  rnn-convert colab_weights.hdf5 -o poems.tflite\n"
         "  rnn-convert colab_weights.hdf5 --inspect",
     )
@@ -42,7 +43,8 @@ def _parser() -> Parser:
         type=Path,
         nargs="+",
         metavar="WEIGHTS",
-        help="the .hdf5 file, and maybe its _vocab.json and _config.json",
+        help="the .hdf5, .h5, .weights.h5 or .keras file, and maybe its _vocab.json and "
+        "_config.json; or a .zip of the three",
     )
     parser.add_argument("--vocab", type=Path, metavar="F", help="its _vocab.json")
     parser.add_argument("--config", type=Path, metavar="F", help="its _config.json")
@@ -51,6 +53,20 @@ def _parser() -> Parser:
         type=whole("--max-length", 1, MAX_WINDOW),
         metavar="N",
         help="the window in tokens, if not the config's",
+    )
+    level = parser.add_mutually_exclusive_group()
+    level.add_argument(
+        "--word-level",
+        action="store_true",
+        default=None,
+        help="tokens are words, whatever the config says",
+    )
+    level.add_argument(
+        "--char-level",
+        dest="word_level",
+        action="store_false",
+        default=None,
+        help="tokens are characters",
     )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="OUT", help="default: NAME.tflite in this folder"
@@ -81,6 +97,7 @@ def _convert(argv: list[str]) -> int:
         "vocab": inputs.vocab,
         "config": inputs.config,
         "max_length": args.max_length,
+        "word_level": args.word_level,
     }
     try:
         from convert.converter import convert_checkpoint, read_source
@@ -105,11 +122,9 @@ def _convert(argv: list[str]) -> int:
             f"{error.name} is not installed here", 'pip install "textgenrnn-pi[convert]"'
         ) from None
     if args.json:
-        import json
-
-        emit(json.dumps(report, ensure_ascii=False) + "\n")
+        emit(as_json(report) + "\n")
     else:
-        emit("".join(f"{line}\n" for line in _lines(report)))
+        emit(printable("".join(f"{line}\n" for line in _lines(report))))
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shlex
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from convert.archive import is_archive, unpacked
 from convert.checkpoint import read_checkpoint
 from convert.errors import OutputError
 from convert.graph import build_flatbuffer
@@ -18,7 +18,7 @@ from convert.recording import record
 from convert.sidecars import MAX_WINDOW, find_sidecars
 from convert.verify import Parity, check_parity, golden_windows
 from pi_runtime import __version__, checks
-from pi_runtime.errors import UsageError
+from pi_runtime.errors import UsageError, shown
 from pi_runtime.files import replacing
 from pi_runtime.model.file import pack_model, read_network
 from pi_runtime.model.manifest import ArraySpec, Config, Golden, Manifest
@@ -96,18 +96,21 @@ def convert_checkpoint(
     vocab: AnyPath | None = None,
     config: AnyPath | None = None,
     max_length: int | None = None,
+    word_level: bool | None = None,
     quantization: str = "float32",
     force: bool = False,
     before_writing: Callable[[], None] = lambda: None,
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Conversion:
-    """Convert a textgenrnn checkpoint, an .hdf5 file, to one .tflite file.
+    """Convert a textgenrnn checkpoint to one .tflite file.
 
-    `output` is NAME.tflite in the current folder if it is not given, for NAME_weights.hdf5; an
-    existing file is replaced only with `force`. `vocab` and `config` are textgenrnn's files,
-    looked for beside the weights if not given. `max_length` overrides the config's window, 1 to
-    10000 tokens. `quantization` is "float32", or "int8" for a quarter of the size and nearly the
-    same text. `before_writing` is called once the file is proved; if it raises, nothing is written.
+    `path` names the weights, an .hdf5, .h5, .weights.h5 or .keras file, or a .zip of a
+    checkpoint's files. `output` is NAME.tflite in the current folder if it is not given, for
+    NAME_weights.hdf5; an existing file is replaced only with `force`. `vocab` and `config` are
+    textgenrnn's files, looked for beside the weights if not given. `max_length` overrides the
+    config's window, 1 to 10000 tokens, and `word_level` whether tokens are words. `quantization` is
+    "float32", or "int8" for a quarter of the size and nearly the same text. `before_writing` is
+    called once the file is proved; if it raises, nothing is written.
     `on_stage` is called as each stage begins, with one of `STAGES`.
 
     The model is run with every backend installed here, in a child process, and written only if it
@@ -133,7 +136,9 @@ def convert_checkpoint(
     if quantization not in RUNTIMES:
         raise UsageError(f"quantization is {quantization!r}", f"take {' or '.join(RUNTIMES)}")
     on_stage("reading")
-    source = read_source(path, vocab=vocab, config=config, max_length=max_length)
+    source = read_source(
+        path, vocab=vocab, config=config, max_length=max_length, word_level=word_level
+    )
     target = Path(f"{source.config.name}.tflite") if output is None else _path("output", output)
     _check_output(target, force=force)
     content, parity = _proved(source, quantization, on_stage)
@@ -161,6 +166,7 @@ def read_source(
     vocab: AnyPath | None = None,
     config: AnyPath | None = None,
     max_length: int | None = None,
+    word_level: bool | None = None,
 ) -> Source:
     """Read a checkpoint and find its vocab and config. See `convert_checkpoint`.
 
@@ -174,17 +180,38 @@ def read_source(
     config_path = None if config is None else _path("config", config)
     if max_length is not None:
         max_length = checks.whole_number("max_length", max_length, 1, MAX_WINDOW)
+    if word_level is not None:
+        word_level = checks.truth("word_level", word_level)
+    if not is_archive(weights):
+        return _read(weights, vocab_path, config_path, max_length, word_level)
+    with unpacked(weights) as inside:
+        source = _read(inside, vocab_path, config_path, max_length, word_level)
+    return replace(source, weights=weights)
+
+
+def _read(
+    weights: Path,
+    vocab_path: Path | None,
+    config_path: Path | None,
+    max_length: int | None,
+    word_level: bool | None,
+) -> Source:
     checkpoint = read_checkpoint(weights)
-    sidecars = find_sidecars(weights, checkpoint.network, vocab_path, config_path, max_length)
+    sidecars = find_sidecars(
+        weights,
+        checkpoint.network,
+        vocab_path,
+        config_path,
+        max_length,
+        word_level=word_level,
+    )
     vocabulary = Vocabulary(
         sidecars.vocab, checkpoint.network.classes, word_level=sidecars.config.word_level
     )
     notes = checkpoint.notes + sidecars.notes
     if vocabulary.escaped_line_breaks:
         notes += (r"it writes \n for a line break; rnn-generate --unescape prints one",)
-    sha256 = {weights.name: checkpoint.sha256}
-    for file in sidecars.sources:
-        sha256[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    files = {weights.name: checkpoint.sha256, **sidecars.sha256}
     return Source(
         weights=weights,
         layout=checkpoint.layout,
@@ -192,7 +219,8 @@ def read_source(
         vocabulary=vocabulary,
         config=sidecars.config,
         notes=notes,
-        sha256=sha256,
+        # A name on disk may be no text, as one in another encoding.
+        sha256={shown(name): digest for name, digest in files.items()},
     )
 
 

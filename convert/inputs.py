@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import shlex
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from convert.sidecars import MAX_SIDECAR_BYTES
+from convert.archive import is_archive
+from convert.belonging import json_files_in
+from convert.json_files import (
+    MAX_BYTES,
+    MAX_CONFIG_BYTES,
+    NotATable,
+    looks_like_a_table,
+    read_table,
+)
+from convert.names import WEIGHTS_SUFFIXES, name_of_sidecar, name_of_weights
 from pi_runtime.errors import UsageError
 from pi_runtime.model.file import HDF5, TFLITE
 
@@ -15,6 +24,8 @@ CONFIG_MEMBERS = {
     "dim_embeddings", "max_length", "max_words", "name", "rnn_bidirectional", "rnn_layers",
     "rnn_size", "single_text", "word_level",
 }  # fmt: skip
+MOST_MEMBERS = 2_000_000
+"""Of a JSON table, to tell what it is."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +54,11 @@ def sort_inputs(paths: list[Path], vocab: Path | None = None, config: Path | Non
         if kind == "model":
             raise UsageError(
                 f"{path} is a model already",
-                f"run: rnn-generate {shlex.quote(str(path))}; rnn-convert takes _weights.hdf5",
+                f"run: rnn-generate {_quoted(path)}; rnn-convert takes _weights.hdf5",
             )
-        found[kind].append(path)
+        if kind == "folder" and (inside := _weights_in(path)):
+            raise UsageError(f"{path} is a folder", f"run: rnn-convert {_quoted(inside)}")
+        found["other" if kind == "folder" else kind].append(path)
     weights, other = found["weights"], found["other"]
     if not weights and other:
         # The reader of weights says what is wrong with it.
@@ -53,7 +66,7 @@ def sort_inputs(paths: list[Path], vocab: Path | None = None, config: Path | Non
     if not weights:
         raise UsageError(
             f"{paths[0]} is a {kind_of(paths[0])}, and no weights are given",
-            f"run: rnn-convert {shlex.quote(str(_weights_beside(paths[0])))}",
+            f"run: rnn-convert {_quoted(_weights_beside(paths[0]))}",
         )
     if other:
         raise UsageError(f"{other[0]} is neither weights nor a vocab nor a config", "leave it out")
@@ -69,32 +82,68 @@ def sort_inputs(paths: list[Path], vocab: Path | None = None, config: Path | Non
 
 
 def kind_of(path: Path) -> str:
-    """Return "weights", "vocab", "config", "model" or "other", by what a file holds."""
+    """Return "weights", "vocab", "config", "model", "folder" or "other", by what a file holds.
+
+    An archive of a checkpoint's files counts as its weights.
+    """
     try:
-        if not path.is_file():
-            return "other"
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            return "folder" if stat.S_ISDIR(mode) else "other"
         with path.open("rb") as file:
             start = file.read(8)
-            if start == HDF5:
-                return "weights"
-            if start[4:] == TFLITE:
-                return "model"
-            text = start + file.read(MAX_SIDECAR_BYTES)
-        table = json.loads(text.decode("utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
+        if start == HDF5 or start.startswith(b"PK"):
+            return "weights" if start == HDF5 or _is_zip(path) else "other"
+        if start[4:] == TFLITE:
+            return "model"
+        if start and not looks_like_a_table(path):
+            return "other"
+        large = path.stat().st_size > MAX_CONFIG_BYTES
+        table = read_table(path, MAX_BYTES, members=MOST_MEMBERS if large else None).members
+    except (OSError, NotATable):
         return "other"
-    if not isinstance(table, dict):
-        return "other"
-    if table and set(table) <= CONFIG_MEMBERS:
+    if not table:
+        return "vocab" if "vocab" in path.name.lower() else "config" if _is_json(path) else "other"
+    if set(table) <= CONFIG_MEMBERS:
         return "config"
-    if table and all(type(value) is int for value in table.values()):
+    if all(type(value) in (int, float) for value in table.values()):
         return "vocab"
     return "config" if CONFIG_MEMBERS & set(table) else "other"
 
 
+def _is_zip(path: Path) -> bool:
+    return is_archive(path) or path.suffix.lower() == ".keras"
+
+
+def _is_json(path: Path) -> bool:
+    return path.suffix.lower() == ".json"
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
+
+
 def _weights_beside(path: Path) -> Path:
     """Return the weights beside a vocab or config, or what they are usually called."""
+    kind = "config" if "config" in path.name.lower() else "vocab"
+    own = name_of_sidecar(path, kind)
+    beside = _all_weights(path.parent)
+    for weights in beside:
+        if name_of_weights(weights) == own:
+            return weights
     stem = path.name.partition("_vocab")[0].partition("_config")[0]
-    own = path.with_name(f"{stem}_weights.hdf5")
-    beside = sorted(path.parent.glob("*_weights.hdf5"))
-    return own if own.exists() or not beside else beside[0]
+    return beside[0] if beside else path.with_name(f"{stem}_weights.hdf5")
+
+
+def _all_weights(folder: Path) -> list[Path]:
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError:
+        return []
+    return [path for path in paths if path.name.lower().endswith(WEIGHTS_SUFFIXES)]
+
+
+def _weights_in(folder: Path) -> Path | None:
+    """Return the weights in a folder of a checkpoint's files, if it is one."""
+    weights = _all_weights(folder)
+    return weights[0] if weights and json_files_in(folder) else None

@@ -1,7 +1,6 @@
-"""Which vocab and config belong to a checkpoint, by proof: file names only say where to look first.
+"""The vocab and config of a checkpoint: found beside it, or given; checked either way.
 
-A vocab belongs to weights of V classes if it has V - 1 tokens with distinct ids from 1 to V - 1.
-(One real file repeats a key, which leaves a gap.) A config belongs if its vocab does and its
+`belonging` says which vocab is the weights' own. A config belongs if its vocab does and its
 architecture does not contradict the weights. 465 classes and no vocab that fits mean textgenrnn's
 stock model, fine-tuned; the files beside it are then another model's.
 """
@@ -9,13 +8,17 @@ stock model, fine-tuned; the files beside it are then another model's.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from convert.belonging import Vocab, find_vocab, json_files_in, read_vocab
 from convert.errors import SidecarError
+from convert.json_files import NotATable, Table, as_flag, as_whole, read_table
+from convert.names import model_name, rank
+from pi_runtime.errors import shown
 from pi_runtime.model.manifest import Config
 from pi_runtime.model.network import Network
 from pi_runtime.model.vocabulary import START
@@ -24,7 +27,6 @@ STOCK_CLASSES = 465
 DEFAULT_MAX_LENGTH = 40
 MAX_WINDOW = 10_000
 """Upper bound on max_length."""
-MAX_SIDECAR_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -35,20 +37,8 @@ class Sidecars:
     config: Config
     notes: tuple[str, ...]
     """What was found and why it was taken, for people to read."""
-    sources: tuple[Path, ...]
-    """The files taken."""
-
-
-@dataclass(frozen=True)
-class _Vocab:
-    ids: dict[str, int]
-    path: Path | None
-    """None for the stock vocab."""
-    notes: list[str]
-
-
-class _DoesNotFit(Exception):  # noqa: N818 - no failure, but an answer
-    """Why a vocab does not belong to the weights."""
+    sha256: dict[str, str]
+    """Of each file taken, by its name."""
 
 
 def find_sidecars(
@@ -57,90 +47,67 @@ def find_sidecars(
     vocab_path: Path | None = None,
     config_path: Path | None = None,
     max_length: int | None = None,
+    *,
+    word_level: bool | None = None,
+    sealed: Mapping[str, str] | None = None,
 ) -> Sidecars:
     """Find the vocab and config of `weights`, or check the ones given.
 
-    `max_length` overrides the config's.
+    `max_length` and `word_level` override the config's. `sealed` has the sha256 of the "vocab" and
+    "config" written with the weights, where the weights say so: no others are theirs.
 
     Raises:
         SidecarError: none fits, or the one given does not.
     """
+    sealed = sealed or {}
+    notes: list[str] = []
     if vocab_path:
-        vocab = _given_vocab(vocab_path, network.classes)
+        vocab: Vocab | None = _given_vocab(vocab_path, network.classes, sealed.get("vocab"))
+        notes.append(f"vocab {shown(vocab_path.name)}, as asked")
     else:
-        vocab = _find_vocab(weights, network.classes)
-    notes = list(vocab.notes)
-    if vocab.path and not config_path:
-        config_path = _find_config(vocab.path, weights, network, notes)
-    raw = _read_config(config_path) if config_path else {}
-    if contradiction := _contradiction(raw, network):
-        raise SidecarError(f"{config_path}: {contradiction}", "give the config of these weights")
+        vocab = _find_vocab(weights, network.classes, sealed.get("vocab"), notes)
+    config: Table | None = None
+    if config_path:
+        config = _given_config(config_path, network)
+    elif vocab:
+        config_path, config = _find_config(vocab.path, weights, network, notes)
+        if config and sealed.get("config", config.sha256) != config.sha256:
+            raise SidecarError(
+                f"{shown(config_path)} was not written with {shown(weights.name)}",
+                "give it with --config if it is right all the same",
+            )
+    ids = vocab.ids if vocab else stock_vocab()
+    raw = config.members if config else {}
+    word_level, why = _level(raw, ids, word_level)
     if max_length is not None:
         notes.append(f"max_length {max_length}, as asked")
-    elif "max_length" in raw:
-        max_length = int(raw["max_length"])
-    else:
+    elif (max_length := as_whole(raw.get("max_length"))) is None:
         max_length = DEFAULT_MAX_LENGTH
-        if vocab.ids == stock_vocab():
+        if ids == stock_vocab():
             notes.append("config: textgenrnn's stock one, as the vocab is")
         else:
+            what = "is" if why else "and character level are"
             notes.append(
-                f"no config: max_length {max_length} and character level are assumed "
-                "(override that with --config or --max-length)"
+                f"no config: max_length {max_length} {what} assumed "
+                "(override that with --config, --max-length or --word-level)"
             )
-    config = Config(
-        name=_stem(weights) or "textgenrnn",
-        max_length=max_length,
-        word_level=bool(raw.get("word_level", False)),
-        rnn_layers=len(network.layers),
-        rnn_size=network.units,
-        rnn_bidirectional=network.bidirectional,
-        dim_embeddings=int(network.embedding.shape[1]),
+    notes += [why] if why else []
+    taken = [(vocab.path, vocab.sha256)] if vocab else []
+    taken += [(config_path, config.sha256)] if config_path and config else []
+    return Sidecars(
+        ids,
+        Config(
+            name=model_name(weights),
+            max_length=max_length,
+            word_level=word_level,
+            rnn_layers=len(network.layers),
+            rnn_size=network.units,
+            rnn_bidirectional=network.bidirectional,
+            dim_embeddings=int(network.embedding.shape[1]),
+        ),
+        tuple(notes),
+        {path.name: digest for path, digest in taken},
     )
-    sources = tuple(path for path in (vocab.path, config_path) if path)
-    return Sidecars(vocab.ids, config, tuple(notes), sources)
-
-
-def _given_vocab(path: Path, classes: int) -> _Vocab:
-    try:
-        return _Vocab(_read_vocab(path, classes), path, [f"vocab {path.name}, as asked"])
-    except _DoesNotFit as reason:
-        raise SidecarError(f"{path}: {reason}", "give the vocab of these weights") from None
-
-
-def _find_vocab(weights: Path, classes: int) -> _Vocab:
-    refused: list[str] = []
-    fitting: list[tuple[Path, dict[str, int]]] = []
-    expected = list(_expected_paths(weights))
-    for path in [*expected, *_other_paths(weights, expected)]:
-        if not path.is_file():
-            continue
-        try:
-            ids = _read_vocab(path, classes)
-        except _DoesNotFit as reason:
-            if path in expected or "_vocab" in path.name:
-                refused.append(f"{path.name} does not fit: {reason}")
-            continue
-        if path in expected:
-            return _Vocab(ids, path, [f"vocab {path.name}: its {len(ids)} ids fit the weights"])
-        fitting.append((path, ids))
-    if len({tuple(sorted(ids.items())) for _, ids in fitting}) == 1:
-        path, ids = fitting[0]
-        note = f"vocab {path.name}: the only one here whose ids fit the weights"
-        return _Vocab(ids, path, [note])
-    if fitting:
-        names = ", ".join(path.name for path, _ in fitting)
-        raise SidecarError(f"{weights.name}: {names} all fit", "choose one with --vocab")
-    if classes == STOCK_CLASSES:
-        note = (
-            "vocab: textgenrnn's stock one, since the weights have its 465 classes "
-            "and no vocab here fits them"
-        )
-        return _Vocab(stock_vocab(), None, [*refused, note])
-    what = f"{weights.name} has {classes} classes and no vocab beside it fits"
-    if refused:
-        what += f" ({'; '.join(refused)})"
-    raise SidecarError(what, "put its _vocab.json beside it, or give --vocab")
 
 
 def stock_vocab() -> dict[str, int]:
@@ -149,106 +116,139 @@ def stock_vocab() -> dict[str, int]:
     return {token: token_id for token_id, token in enumerate([*json.loads(text), START], 1)}
 
 
-def _stem(weights: Path) -> str:
-    return weights.name.removesuffix(weights.suffix).removesuffix("_weights")
-
-
-def _expected_paths(weights: Path) -> Iterator[Path]:
-    """Yield where textgenrnn puts the vocab of these weights."""
-    stem = _stem(weights)
-    for name in (f"{stem}_vocab.json", f"{stem}_model_vocab.json"):
-        yield weights.with_name(name)
-    # Weights saved during the training: NAME_weights_epoch_7.hdf5.
-    if "_weights_epoch_" in stem:
-        yield weights.with_name(f"{stem.partition('_weights_epoch_')[0]}_vocab.json")
-    yield weights.with_name("textgenrnn_vocab.json")
-
-
-def _other_paths(weights: Path, expected: list[Path]) -> list[Path]:
-    paths = sorted(weights.parent.glob("*.json"))
-    return [path for path in paths if path not in expected and "_config" not in path.name]
-
-
-def _read_vocab(path: Path, classes: int) -> dict[str, int]:
-    """Return the vocab in a file.
-
-    Raises:
-        _DoesNotFit: it is not the vocab of weights with that many classes.
-    """
-    pairs: list[tuple[str, Any]] = []
-
-    def remember(members: list[tuple[str, Any]]) -> dict[str, Any]:
-        pairs.extend(members)
-        return dict(members)
-
+def _given_vocab(path: Path, classes: int, sealed: str | None) -> Vocab:
     try:
-        vocab = json.loads(_read_text(path), object_pairs_hook=remember)
-    except (ValueError, RecursionError):
-        raise _DoesNotFit("it is not JSON") from None
-    token_ids = [token_id for _, token_id in pairs]
-    if not isinstance(vocab, dict) or not all(type(token_id) is int for token_id in token_ids):
-        raise _DoesNotFit("it is not a table of tokens and ids")
-    if not token_ids:
-        raise _DoesNotFit("it is empty")
-    if len(set(token_ids)) != len(token_ids):
-        raise _DoesNotFit("it gives one id to two tokens")
-    if len(token_ids) + 1 != classes:
-        raise _DoesNotFit(f"it has {len(token_ids)} tokens, the weights have {classes} classes")
-    if min(token_ids) < 1 or max(token_ids) >= classes:
-        raise _DoesNotFit(f"its ids are not 1 to {classes - 1}")
+        vocab = read_vocab(path, classes)
+    except NotATable as reason:
+        raise SidecarError(f"{shown(path)}: {reason}", "give the vocab of these weights") from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    if sealed and vocab.sha256 != sealed:
+        raise SidecarError(
+            f"{shown(path)} belongs to other weights", "give the vocab that was written with these"
+        )
     return vocab
 
 
-def _find_config(vocab: Path, weights: Path, network: Network, notes: list[str]) -> Path | None:
+def _find_vocab(weights: Path, classes: int, sealed: str | None, notes: list[str]) -> Vocab | None:
+    """Return the vocab beside the weights, or None if they are the stock model; note why."""
+    vocab, refused = find_vocab(weights, classes, sealed)
+    if vocab:
+        name = f"vocab {shown(vocab.path.name)}"
+        if sealed:
+            notes.append(f"{name}: written with these weights")
+        elif vocab.rank[0]:
+            notes.append(f"{name}: its {len(vocab.ids)} ids fit the weights")
+        else:
+            notes.append(f"{name}: the only one here whose ids fit the weights")
+        return vocab
+    if classes == STOCK_CLASSES and not sealed:
+        notes += refused
+        notes.append(
+            "vocab: textgenrnn's stock one, since the weights have its 465 classes "
+            "and no vocab here fits them"
+        )
+        return None
+    what = f"{shown(weights.name)} has {classes} classes and no vocab beside it fits"
+    if refused:
+        what += f" ({'; '.join(refused)})"
+    raise SidecarError(what, "put its _vocab.json beside it, or give --vocab")
+
+
+def _given_config(path: Path, network: Network) -> Table:
+    table = _read_config(path)
+    if contradiction := _contradiction(table.members, network):
+        raise SidecarError(f"{shown(path)}: {contradiction}", "give the config of these weights")
+    return table
+
+
+def _find_config(
+    vocab: Path, weights: Path, network: Network, notes: list[str]
+) -> tuple[Path | None, Table | None]:
     """Return the config beside a vocab that does not contradict the weights; note what it was."""
-    names = [vocab.name.replace("vocab", "config"), f"{_stem(weights)}_config.json"]
-    for name in dict.fromkeys(names):
-        path = vocab.with_name(name)
-        if path == vocab or not path.is_file():
+    for path in _configs_beside(vocab, weights):
+        name = f"config {shown(path.name)}"
+        try:
+            table = _read_config(path)
+        except OSError:
+            notes.append(f"{name} is not readable")
             continue
-        contradiction = _contradiction(_read_config(path), network)
-        if contradiction is None:
-            notes.append(f"config {path.name}")
-            return path
-        notes.append(f"config {path.name} is another model's ({contradiction})")
-    return None
+        if not table.pairs:
+            notes.append(f"{name} is empty")
+        elif contradiction := _contradiction(table.members, network):
+            notes.append(f"{name} is another model's ({contradiction})")
+        else:
+            notes.append(name)
+            return path, table
+    return None, None
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _configs_beside(vocab: Path, weights: Path) -> list[Path]:
+    """Return the configs named as the vocab is, then those named as the weights are."""
+    twin = vocab.name.lower().replace("vocab", "config")
+    found = []
+    for path in json_files_in(vocab.parent, vocab.name.replace("vocab", "config")):
+        name = path.name.lower()
+        by_weights = rank(weights, path, "config")
+        if path == vocab or (name != twin and ("config" not in name or by_weights[0] < 4)):
+            continue
+        same_case = path.name == vocab.name.replace("vocab", "config")
+        found.append((name != twin, not same_case, -by_weights[0], -by_weights[1], path))
+    return [path for *_, path in sorted(found)]
+
+
+def _read_config(path: Path) -> Table:
     try:
-        raw = json.loads(_read_text(path))
-    except (ValueError, RecursionError):
-        raise SidecarError(f"{path}: not JSON", "fix it, or give another with --config") from None
-    if not isinstance(raw, dict):
-        raise SidecarError(f"{path}: not a table", "give textgenrnn's config with --config")
-    length = raw.get("max_length", DEFAULT_MAX_LENGTH)
-    if type(length) is not int or not 0 < length <= MAX_WINDOW:
-        raise SidecarError(f"{path}: max_length is {length!r}", "fix it, or give --max-length")
-    return raw
-
-
-def _read_text(path: Path) -> str:
-    try:
-        if path.stat().st_size > MAX_SIDECAR_BYTES:
-            raise SidecarError(
-                f"{path}: too large for a vocab or config", "give the file that textgenrnn saved"
-            )
-        return path.read_text("utf-8-sig")
-    except OSError as error:
+        table = read_table(path)
+    except NotATable as reason:
+        what = str(reason).removeprefix("it is ")
         raise SidecarError(
-            f"{path}: {(error.strerror or str(error)).lower()}", "give an existing file"
+            f"{shown(path)}: {what}", "fix it, or give textgenrnn's config with --config"
         ) from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    length = table.members.get("max_length")
+    if length is not None and not 0 < (as_whole(length) or 0) <= MAX_WINDOW:
+        raise SidecarError(
+            f"{shown(path)}: max_length is {shown(repr(length))}", "fix it, or give --max-length"
+        )
+    words = table.members.get("word_level")
+    if words is not None and as_flag(words) is None:
+        raise SidecarError(
+            f"{shown(path)}: word_level is {shown(repr(words))}",
+            "fix it: true for words, false for characters",
+        )
+    return table
 
 
-def _contradiction(raw: dict[str, Any], network: Network) -> str | None:
+def _unreadable(path: Path, error: OSError) -> SidecarError:
+    reason = (error.strerror or str(error)).lower()
+    return SidecarError(f"{shown(path)}: {reason}", "give an existing file")
+
+
+def _level(raw: Mapping[str, Any], ids: Mapping[str, int], asked: bool | None) -> tuple[bool, str]:
+    """Return whether the tokens are words, and who says so: the caller, the config or the vocab."""
+    if asked is not None:
+        return asked, f"{'word' if asked else 'character'} level, as asked"
+    if (said := as_flag(raw.get("word_level"))) is not None:
+        return said, ""
+    if any(len(token) > 1 for token in ids if token != START):
+        return True, "word level, since the vocab has tokens of several characters"
+    return False, ""
+
+
+def _contradiction(raw: Mapping[str, Any], network: Network) -> str | None:
     """Return where a config has another architecture than the weights, if it does."""
     actual = {
         "rnn_layers": len(network.layers),
         "rnn_size": network.units,
-        "rnn_bidirectional": network.bidirectional,
-        "dim_embeddings": network.embedding.shape[1],
+        "dim_embeddings": int(network.embedding.shape[1]),
     }
     for key, value in actual.items():
-        if key in raw and raw[key] != value:
-            return f"{key} {raw[key]}, the weights have {value}"
+        said = raw.get(key)
+        if said is not None and as_whole(said) != value:
+            return f"{key} {shown(repr(said))}, the weights have {value}"
+    said = raw.get("rnn_bidirectional")
+    if said is not None and as_flag(said) is not network.bidirectional:
+        return f"rnn_bidirectional {shown(repr(said))}, the weights have {network.bidirectional}"
     return None

@@ -65,7 +65,16 @@ def texts(name: str, value: Any) -> list[str]:
 
 def prefix(value: Any) -> str | None:
     """Check the text that a generated text starts with; None for none."""
-    return None if value is None else text("prefix", value)
+    if value is None:
+        return None
+    if not _is_unicode(text("prefix", value)):
+        raise UsageError("prefix has half of a surrogate pair in it", "give whole characters")
+    return str(value)
+
+
+def _is_unicode(value: str) -> bool:
+    """Return whether a string can be written: half of a surrogate pair is no character."""
+    return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def temperature(value: Any) -> tuple[float, ...]:

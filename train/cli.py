@@ -217,7 +217,7 @@ def _settings_of(source: Source, in_file: dict[str, Any], path: Path | None) -> 
     Raises:
         UsageError: a settings file has others.
     """
-    known = vars(ModelSettings())
+    known = vars(settings_from(ModelSettings, in_file))
     settings = {name: value for name, value in vars(source.config).items() if name in known}
     for name, value in settings.items():
         if in_file.get(name, value) != value:

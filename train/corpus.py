@@ -32,11 +32,20 @@ def words_of(text: str) -> list[str]:
 def make_vocabulary(
     texts: Iterable[str], *, word_level: bool, max_words: int, single_text: bool
 ) -> dict[str, int]:
-    """Return the ids of the tokens, from 1; `<s>` is the last, and absent with `single_text`."""
+    """Return the ids of the tokens, from 1; `<s>` is the last, and absent with `single_text`.
+
+    Raises:
+        TextError: a token is no text: half of a surrogate pair is no character.
+    """
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(words_of(text) if word_level else text)
     tokens = [token for token, _ in counts.most_common(max_words)]
+    if any("\ud800" <= letter <= "\udfff" for token in tokens for letter in token):
+        raise TextError(
+            "the texts have halves of surrogate pairs, which are no characters",
+            "read them in their true encoding, with --encoding",
+        )
     marks = [] if single_text else [START]
     return {token: token_id for token_id, token in enumerate([*tokens, *marks], 1)}
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from convert.json_files import MAX_CONFIG_BYTES, NotATable, read_table
 from pi_runtime import checks
 from pi_runtime.errors import UsageError
 
@@ -110,7 +111,7 @@ class TrainSettings:
         _check(self)
         if self.optimizer not in OPTIMIZERS:
             raise UsageError(f"optimizer is {self.optimizer!r}", f"take {' or '.join(OPTIMIZERS)}")
-        if len(self.delimiter) != 1:
+        if len(self.delimiter) != 1 or self.delimiter in '"\r\n\0':
             raise UsageError(f"delimiter is {self.delimiter!r}", "give one character")
 
 
@@ -123,9 +124,10 @@ def _check(settings: ModelSettings | TrainSettings) -> None:
 
 def _checked(name: str, value: Any, kind: type) -> bool | int | float | str:
     if kind is bool:
-        if not isinstance(value, bool):
-            raise UsageError(f"{name} is {value!r}", "give true or false")
-        return value
+        try:
+            return checks.truth(name, value)
+        except UsageError as error:
+            raise UsageError(error.what, "give true or false") from None
     if kind is int:
         return checks.whole_number(name, value, *WHOLE_BOUNDS[name])
     if kind is float:
@@ -140,13 +142,12 @@ def read_settings_file(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         UsageError: the file cannot be read, or has other members.
     """
     try:
-        text = path.read_text("utf-8-sig")
-        content = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-    except (OSError, ValueError) as error:
+        content: Any = _toml(path) if path.suffix == ".toml" else read_table(path).members
+    except (OSError, ValueError, RecursionError, NotATable) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{path}: {reason}", "give a JSON or TOML file in UTF-8") from None
     parts = ("model_cfg", "train_cfg")
-    if not isinstance(content, dict) or not set(content) <= set(parts):
+    if not set(content) <= set(parts):
         raise UsageError(
             f"{path} has other members than {' and '.join(parts)}", "see rnn-train --help"
         )
@@ -154,6 +155,12 @@ def read_settings_file(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if not isinstance(model, dict) or not isinstance(training, dict):
         raise UsageError(f"{path}: model_cfg or train_cfg is not a table", "see rnn-train --help")
     return model, training
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise NotATable("it is too large for settings")
+    return tomllib.loads(path.read_text("utf-8-sig"))
 
 
 def settings_from(kind: type[T], members: Mapping[str, Any]) -> T:

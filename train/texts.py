@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from train.errors import TextError
@@ -14,6 +16,10 @@ SAMPLE_BYTES = 1 << 18
 """How much of a file is read to guess its encoding."""
 
 GUESSES = ("utf_16", "utf_32", "cp1251", "koi8_r", "cp866", "mac_cyrillic", "cp1252", "cp1250")
+NO_TEXT = ("idna", "punycode", "undefined")
+"""Codecs of Python that decode to text, but not what a file holds."""
+LONGEST_FIELD = 2**31 - 1
+"""Of a CSV row, in characters: a whole book may be one."""
 
 
 def read_texts(
@@ -35,7 +41,7 @@ def read_texts(
         return [line for content in contents for line in content.split("\n") if line], []
     texts, labels = [], []
     for path, content in zip(paths, contents, strict=True):
-        for row in csv.reader(io.StringIO(content, newline=""), delimiter=settings.delimiter):
+        for row in _rows(path, content, settings.delimiter):
             if not row or not row[0]:
                 continue
             if context and len(row) < 2:
@@ -47,36 +53,78 @@ def read_texts(
     return texts, labels
 
 
+def _rows(path: Path, content: str, delimiter: str) -> Iterator[list[str]]:
+    csv.field_size_limit(LONGEST_FIELD)
+    try:
+        yield from csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
+    except csv.Error as error:
+        raise TextError(f"{path} is not CSV: {error}", "save it again as CSV") from None
+
+
 def _read(path: Path, encoding: str) -> str:
     try:
+        mode = path.stat().st_mode
+        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+            raise TextError(f"{path}: is a device", "name a text file")
         content = path.read_bytes()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise TextError(f"{path}: {reason}", "name a text file") from None
-    try:
-        codecs.lookup(encoding)
-    except LookupError:
-        raise TextError(
-            f"{encoding} is an unknown encoding", "give another, e.g. --encoding cp1251"
-        ) from None
+    _check_encoding(encoding)
     if encoding == "utf-8":
         content = content.removeprefix(codecs.BOM_UTF8)
     try:
         text = content.decode(encoding)
-    except UnicodeDecodeError:
+    except (UnicodeError, ValueError) as error:
         guess = _guess(content)
         looks = f" (it looks like {guess})" if guess else ""
+        if guess == encoding or not isinstance(error, UnicodeDecodeError):
+            looks, guess = "", None
         raise TextError(
             f"{path} is not {encoding}{looks}", f"add --encoding {guess or 'NAME'}"
         ) from None
     if "\0" in text:
+        if guess := _utf_16(content):
+            raise TextError(
+                f"{path} is not {encoding} (it looks like {guess})", f"add --encoding {guess}"
+            )
         raise TextError(f"{path} is not a text: it has zero bytes", "name a text file")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
+
+
+def _check_encoding(encoding: str) -> None:
+    try:
+        # Bytes to be decoded at all: "hex" is a codec too, but none of text.
+        b"ab".decode(encoding, "ignore")
+        known = codecs.lookup(encoding).name not in NO_TEXT
+    except (LookupError, UnicodeError, ValueError):
+        known = False
+    if not known:
+        raise TextError(
+            f"{encoding} is an unknown encoding", "give another, e.g. --encoding cp1251"
+        )
+
+
+def _utf_16(content: bytes) -> str | None:
+    """Return which UTF-16 a text without a byte order mark is in, if it is."""
+    sample = content[: SAMPLE_BYTES & ~1]
+    zeros = {"utf-16-be": sample[::2].count(0), "utf-16-le": sample[1::2].count(0)}
+    likeliest = max(zeros, key=zeros.__getitem__)
+    # Spaces and line breaks are enough, in a text of letters that are not ASCII.
+    if zeros[likeliest] * 50 < len(sample) or min(zeros.values()) * 10 > zeros[likeliest]:
+        return None
+    try:
+        content[: len(content) & ~1].decode(likeliest)
+    except UnicodeDecodeError:
+        return None
+    return likeliest
 
 
 def _guess(content: bytes) -> str | None:
     """Return the likeliest encoding of text that is not UTF-8, if there is one."""
     from charset_normalizer import from_bytes
 
+    if guess := _utf_16(content):
+        return guess
     best = from_bytes(content[:SAMPLE_BYTES], cp_isolation=list(GUESSES)).best()
     return best.encoding if best else None

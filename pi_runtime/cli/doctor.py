@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pi_runtime.cli.arguments import DEFAULT_MODEL, Parser, add_model, model_path
-from pi_runtime.cli.output import emit
+from pi_runtime.cli.output import as_json, emit, printable
 from pi_runtime.cli.process import run
 from pi_runtime.errors import UsageError
 from pi_runtime.service.client import (
@@ -103,12 +103,12 @@ def _examine(argv: list[str]) -> int:
         finding = findings[name] = _in_a_child(name, patient)
         if not args.json:
             mark = "ok   " if finding.ok else "WRONG" if finding.fix else "-    "
-            emit(f"{mark} {name:<12}{finding.text}\n")
+            emit(printable(f"{mark} {name:<12}{finding.text}\n"))
             if not finding.ok and finding.fix:
-                emit(f"      {'':<12}→ {finding.fix}\n")
+                emit(printable(f"      {'':<12}→ {finding.fix}\n"))
     if args.json:
         every = {name: asdict(finding) for name, finding in findings.items()}
-        emit(json.dumps(every, ensure_ascii=False, indent=1) + "\n")
+        emit(as_json(every, indent=1) + "\n")
     return int(any(finding.fix and not finding.ok for finding in findings.values()))
 
 

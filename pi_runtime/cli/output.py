@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from pi_runtime.errors import shown
+
 TYPE_CHECKING = False  # see pi_runtime.cli.process
 if TYPE_CHECKING:
     from typing import IO
+
+LONGEST_LINE = 4000
+"""Characters of a line on stderr or in a report."""
 
 _quiet = False
 
@@ -25,7 +30,32 @@ def note(message: str) -> None:
 
 def complain(message: str) -> None:
     """Write one line to stderr in any case."""
-    print(message, file=sys.stderr, flush=True)  # noqa: T201
+    print(printable(message), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def printable(message: str) -> str:
+    """Return a message of ours with no other control characters than its line breaks.
+
+    Names and what stands in files are quoted in messages, and a terminal obeys what it is sent.
+    """
+    return "\n".join(shown(line, LONGEST_LINE) for line in message.split("\n"))
+
+
+def as_json(value: object, indent: int | None = None) -> str:
+    """Return JSON that a terminal may show: letters as they are, what does not print escaped."""
+    import json
+
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    lines = text.split("\n")
+    return "\n".join(
+        line if line.isprintable() else "".join(c if c.isprintable() else _json(c) for c in line)
+        for line in lines
+    )
+
+
+def _json(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def emit(text: str, file: IO[str] | None = None) -> None:

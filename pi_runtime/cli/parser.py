@@ -24,6 +24,9 @@ PROSE = ("prefix", "text", "command")
 LAST_COUNTS = ("prefix",)
 """Options that may be given again, as to a command that holds one already."""
 
+FILES = ("model",)
+"""Arguments that name a file as text, not as a `Path`."""
+
 DASHES = "–—−"
 """What a web page makes of "--"."""
 
@@ -57,10 +60,28 @@ class Parser(argparse.ArgumentParser):
         """
         scan = _Scan(self, args)
         found = super().parse_args(scan.plain, namespace)
+        self._check_encoding(found)
         found.given = scan.given
         if scan.repeated and not getattr(found, "quiet", False):
             note(f"note: {scan.repeated} is given twice; the last one counts")
         return found
+
+    def _check_encoding(self, found: argparse.Namespace) -> None:
+        """Refuse bytes that are not UTF-8, but in the name of a file."""
+        for name, value in vars(found).items():
+            if name in FILES:
+                continue
+            for text in value if isinstance(value, list) else [value]:
+                if isinstance(text, str) and not _is_utf8(text):
+                    raise UsageError("an argument is not UTF-8", "send it from a UTF-8 terminal")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class _Scan:

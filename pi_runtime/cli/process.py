@@ -11,7 +11,7 @@ import signal
 import sys
 
 from pi_runtime.cli.output import complain, use_utf8
-from pi_runtime.errors import Error, UsageError
+from pi_runtime.errors import Error
 
 TYPE_CHECKING = False  # typing and pathlib would cost a warm one-off a fifth of its start
 if TYPE_CHECKING:
@@ -62,14 +62,23 @@ def _guarded(command: Callable[[list[str]], int | None], argv: list[str] | None)
     except Error as error:
         if debug:
             raise
-        complain(f"error: {' '.join(str(error).splitlines())}")
+        complain(f"error: {_one_line(error)}")
         return error.exit_code
     except OSError as error:
         if debug:
             raise
-        path = f"{error.filename}: " if error.filename else ""
-        complain(f"error: {path}{(error.strerror or str(error)).lower()}")
+        path = f"{_name(error.filename)}: " if error.filename else ""
+        complain(f"error: {path}{(error.strerror or _one_line(error)).lower()}")
         return 1
+
+
+def _one_line(error: Exception) -> str:
+    """Return what an error says. What a file or a name has in it stays one line."""
+    return " ".join(line.strip() for line in str(error).split("\n"))
+
+
+def _name(name: object) -> str:
+    return os.fsdecode(name) if isinstance(name, bytes) else str(name)
 
 
 _interrupted = False
@@ -94,10 +103,6 @@ def stop_if_interrupted() -> None:
 def _utf8_arguments() -> list[str]:
     """Return the command's arguments decoded as UTF-8, not by the locale.
 
-    Raises:
-        UsageError: an argument is not valid UTF-8.
+    A name of a file may be in another encoding; `Parser` refuses anything else that is.
     """
-    try:
-        return [os.fsencode(argument).decode("utf-8") for argument in sys.argv[1:]]
-    except UnicodeDecodeError:
-        raise UsageError("an argument is not UTF-8", "send it from a UTF-8 terminal") from None
+    return [os.fsencode(argument).decode("utf-8", "surrogateescape") for argument in sys.argv[1:]]

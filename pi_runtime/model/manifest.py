@@ -193,14 +193,15 @@ class Golden:
 def vocabulary_from_json(
     members: Mapping[str, Any], classes: int, *, word_level: bool
 ) -> Vocabulary:
-    """Read `vocab.json`: {token: id}, ids from 1 to classes - 1, each once."""
-    seen = set()
+    """Read `vocab.json`: {token: id}, fewer than `classes`, ids from 1 to classes - 1.
+
+    Two tokens may have one id, which then stands for the later one: see `Vocabulary`.
+    """
     for token, token_id in members.items():
-        if type(token_id) is not int or not 0 < token_id < classes or token_id in seen:
+        if type(token_id) is not int or not 0 < token_id < classes:
             raise ValueError(f"the vocabulary gives {token!r} the id {token_id!r}")
-        seen.add(token_id)
-    if not seen:
-        raise ValueError("the vocabulary is empty")
+    if not 0 < len(members) < classes:
+        raise ValueError(f"the vocabulary has {len(members)} tokens for {classes} classes")
     return Vocabulary(members, classes, word_level=word_level)
 
 

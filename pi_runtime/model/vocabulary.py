@@ -6,7 +6,7 @@ Source: `textgenrnn_generate` in textgenrnn 2.0.0 (utils.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -23,7 +23,11 @@ def space_punctuation(text: str) -> str:
 
 
 class Vocabulary:
-    """The tokens a network knows and their ids, 1 … V - 1. Id 0 is padding, and the unknown."""
+    """The tokens a network knows and their ids, 1 … V - 1. Id 0 is padding, and the unknown.
+
+    Where a file repeated a key, two tokens may have one id. Both are read as that id; what is
+    written for it is the later token, as by textgenrnn's `dict((vocab[c], c) for c in vocab)`.
+    """
 
     def __init__(self, ids: Mapping[str, int], classes: int, *, word_level: bool) -> None:
         self.ids = dict(ids)
@@ -104,13 +108,30 @@ _CLEAN_UP = (
     (re.compile(r" ([!%),.:;?@\]_}\n\t'])"), r"\1"),
     (re.compile(r"([$(\[_\n\t']) "), r"\1"),
 )
-_QUOTED = re.compile(r'" (.+?) "')
-_OPEN_QUOTE = re.compile(r'" .*\Z')
 
 
 def clean_up(text: str) -> str:
     """Clean up space-joined word-level tokens by textgenrnn 2.0's rules."""
-    return _QUOTED.sub(r'"\1"', _spaced(text))
+    spaced = _spaced(text)
+    pieces, done = [], 0
+    for start, end in _quoted(spaced):
+        pieces += [spaced[done:start], '"', spaced[start + 2 : end - 2], '"']
+        done = end
+    return "".join([*pieces, spaced[done:]])
+
+
+def _quoted(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where `" (.+?) "` matches, in linear time, which Python's re takes only at best."""
+    start = closing = 0
+    while (start := text.find('" ', start)) >= 0:
+        if closing < start + 3 and (closing := text.find(' "', start + 3)) < 0:
+            return
+        line_break = text.find("\n", start + 2, closing)
+        if line_break < 0:
+            yield start, closing + 2
+            start = closing + 2
+        else:
+            start = line_break + 1
 
 
 def _spaced(text: str) -> str:
@@ -134,12 +155,16 @@ class WordJoiner:
     def __init__(self) -> None:
         self._held: list[str] = []
         self._first = True
+        self._quoting = False
+        """Whether an open quote is known to be held: another one or a line break ends that."""
 
     def push(self, token: str) -> str:
         """Take a token; return the text that is settled by it, often that before it."""
         settled = ""
         if self._held and self._neutral(self._held[-1], token) and not self._inside_quotes():
             settled = self._release()
+        if token.startswith('"') or ' "' in token or "\n" in token:
+            self._quoting = False
         self._held.append(token)
         return settled
 
@@ -156,9 +181,12 @@ class WordJoiner:
         )
 
     def _inside_quotes(self) -> bool:
-        spaced = _spaced(" ".join(self._held)) + " "
-        end = max((match.end() for match in _QUOTED.finditer(spaced)), default=0)
-        return bool(_OPEN_QUOTE.search(spaced, end))
+        if not self._quoting:
+            spaced = _spaced(" ".join(self._held)) + " "
+            end = max((end for _, end in _quoted(spaced)), default=0)
+            opened = spaced.rfind('" ', end)
+            self._quoting = opened >= 0 and "\n" not in spaced[opened + 2 :]
+        return self._quoting
 
     def _release(self) -> str:
         text = clean_up(" ".join(self._held))

@@ -18,6 +18,7 @@ from convert.quiet import quiet_tensorflow
 from pi_runtime.backends.numpy import numpy_backend
 from pi_runtime.backends.selfcheck import passes
 from pi_runtime.model.file import ModelFile, seal
+from tests.helpers.archives import write_zip
 from tests.helpers.checkpoints import (
     config_of,
     small_network,
@@ -289,3 +290,49 @@ def test_int8_is_smaller_and_says_how_near_it_stays(tmp_path: Path) -> None:
     done = run_command("rnn-generate", tmp_path / "q.tflite", "--seed", 1)
     assert done.returncode == 0
     assert ("numpy computes instead" in done.stderr) == (", numpy, " in done.stderr)
+
+
+def test_a_zip_of_the_three_files(folder: Path, tmp_path: Path) -> None:
+    names = ("colab_weights.hdf5", "colab_vocab.json", "colab_config.json")
+    write_zip(tmp_path / "mail.zip", {f"a/{n}": (folder / n).read_bytes() for n in names})
+    done = run_command("rnn-convert", "mail.zip", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "weights   mail.zip: LSTM, Keras 2.2.4" in done.stdout
+    assert "wrote     colab.tflite" in done.stdout
+    assert (tmp_path / "colab.tflite").exists()
+
+
+def test_a_vocab_where_a_repeated_key_ends_on_another_tokens_id(folder: Path) -> None:
+    pairs = [*small_vocab(20).items(), (list(small_vocab(20))[6], 19)]
+    text = ", ".join(f"{json.dumps(token)}: {number}" for token, number in pairs)
+    (folder / "colab_vocab.json").write_text(f"{{{text}}}", "utf-8")
+    assert convert(folder).returncode == 0
+    vocabulary = ModelFile(folder / "colab.tflite").vocabulary
+    assert list(vocabulary.ids.items()) == list(json.loads(f"{{{text}}}").items())
+    assert vocabulary.token(19) == "<s>"
+    assert 7 not in vocabulary
+    assert run_command("rnn-generate", folder / "colab.tflite", "--seed", 3).returncode == 0
+
+
+def test_a_name_that_is_no_utf_8(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.rename(folder / os.fsdecode(b"caf\xe9" + path.name[5:].encode()))
+    done = run_command(
+        "rnn-convert", os.fsdecode(b"caf\xe9_weights.hdf5"), "-o", "x.tflite", cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    assert r"caf\udce9_weights.hdf5" in done.stdout
+    assert (folder / "x.tflite").exists()
+
+
+def test_no_control_character_of_a_name_or_a_file_reaches_the_terminal(folder: Path) -> None:
+    vocab = {("\x1b" if token == "a" else token): n for token, n in small_vocab(20).items()}
+    (folder / "colab_vocab.json").write_text(json.dumps(vocab), "utf-8")
+    for path in folder.iterdir():
+        path.rename(folder / f"\x1b[2J\u202e\x9b{path.name}")
+    weights = "\x1b[2J\u202e\x9bcolab_weights.hdf5"
+    runs = [(weights,), (weights, "--json", "--force"), (weights,), ("\x1b[2J.hdf5",)]
+    for argv in (*runs, (weights, "--\x1b[2J")):
+        done = run_command("rnn-convert", *argv, cwd=folder)
+        assert done.stdout or done.stderr
+        assert all(line.isprintable() for line in (done.stdout + done.stderr).splitlines())

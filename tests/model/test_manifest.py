@@ -171,8 +171,18 @@ def test_a_vocabulary_is_tokens_with_ids() -> None:
     assert vocabulary.word_level
 
 
+def test_an_id_of_two_tokens_is_written_as_the_later_one() -> None:
+    ids = {"a": 1, "smash": 3, "b": 2, "<s>": 3}
+    vocabulary = vocabulary_from_json(ids, 5, word_level=True)
+    # textgenrnn's `indices_char`.
+    assert {i: vocabulary.token(i) for i in (1, 2, 3)} == dict((ids[c], c) for c in ids)  # noqa: C402
+    assert vocabulary.id("smash") == vocabulary.id("<s>") == 3
+    assert 4 not in vocabulary
+    assert not vocabulary.drawable[4]
+
+
 @pytest.mark.parametrize(
-    "ids", [{}, {"a": 0}, {"a": 4}, {"a": 1, "b": 1}, {"a": True}, {"a": "1"}, {"a": 1.0}]
+    "ids", [{}, {"a": 0}, {"a": 4}, dict.fromkeys("abcd", 1), {"a": True}, {"a": "1"}, {"a": 1.0}]
 )
 def test_a_vocabulary_that_cannot_be_right(ids: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="vocabulary"):

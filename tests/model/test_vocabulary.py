@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pi_runtime.model.vocabulary import Vocabulary, WordJoiner, clean_up
+from pi_runtime.model.vocabulary import Vocabulary, WordJoiner, _spaced, clean_up
 
 
 def vocabulary(*tokens: str, word_level: bool = False) -> Vocabulary:
@@ -111,3 +114,20 @@ def test_plain_words_come_out_one_behind() -> None:
     joiner = WordJoiner()
     assert [joiner.push(word) for word in ("one", "two", "three")] == ["", "one", " two"]
     assert joiner.finish() == " three"
+
+
+def test_quotes_are_found_as_textgenrnns_pattern_finds_them() -> None:
+    random = Random(0)
+    quoted = re.compile(r'" (.+?) "')
+    tokens = ['"', "a", 'a"b', 'a "', '" c', "x", ",", ".", "\n", "(", "", "_", " "]
+    for _ in range(5000):
+        text = " ".join(random.choices(tokens, k=random.randint(1, 14)))
+        assert clean_up(text) == quoted.sub(r'"\1"', _spaced(text))
+
+
+def test_a_quote_that_is_never_closed_takes_no_more_time_a_token() -> None:
+    """A prefix of `" a a a …` took seconds: it was cleaned up from its start for every token."""
+    tokens = ['"', *("a" * 100_000)]
+    joiner = WordJoiner()
+    assert not "".join(joiner.push(token) for token in tokens)
+    assert joiner.finish() == " ".join(tokens)
