@@ -34,7 +34,7 @@ from pi_runtime.backends.interpreter import (
     quiet_stderr,
 )
 from pi_runtime.backends.whole_window import WholeWindowSession
-from pi_runtime.errors import BackendError
+from pi_runtime.errors import BackendError, shown
 from pi_runtime.model.file import ModelFile
 
 
@@ -49,13 +49,11 @@ def load(
         BackendError: no interpreter is installed, or it cannot run this file.
     """
     kind = interpreter or installed_interpreter()
-    source = (
-        {"model_content": model.content} if model.path is None else {"model_path": str(model.path)}
-    )
 
     def make() -> Any:
         with quiet_stderr():
-            return kind(**source, num_threads=threads)
+            # The bytes that were checked, and not the path: the file may be another by now.
+            return kind(model_content=model.content, num_threads=threads)
 
     try:
         if model.config.rnn_bidirectional:
@@ -64,7 +62,7 @@ def load(
     except Exception as error:  # noqa: BLE001 - interpreters raise whatever they like
         reason = (str(error).splitlines() or [repr(error)])[0]
         raise BackendError(
-            f"the TFLite interpreter here cannot run {model.name} ({reason})",
+            f"the TFLite interpreter here cannot run {model.name} ({shown(reason, 200)})",
             "take --backend numpy, or install another interpreter",
         ) from None
 
