@@ -215,7 +215,6 @@ class ModelFile:
                 self._golden,
                 self.config.max_length,
                 self.vocabulary.classes,
-                self.manifest.quantization,
             )
 
 

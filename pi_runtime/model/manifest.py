@@ -43,8 +43,8 @@ _ACTIVATION = 32
 MAX_GOLDEN = 16
 """Upper bound on golden windows; rnn-convert writes four."""
 
-MAX_TOLERANCES = {"float32": 0.05, "int8": 0.5}
-"""Upper bounds on what a golden window may deviate, by quantization. More proves nothing."""
+MAX_TOLERANCE = 0.5
+"""Upper bound on what a golden window may deviate. An over-trained network of the zoo allows 0.05."""
 
 DTYPES: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "int8": np.dtype("i1")}
 
@@ -100,9 +100,16 @@ class Config:
                 f"a window of {length} tokens takes {length * work / 1e9:.0f} billion "
                 f"multiply-adds to begin with, more than {MAX_LOAD_WORK / 1e9:.0f}"
             )
-        state = 4 * length * (features + 2 * ways * units * (self.rnn_layers + 4))
-        if state > MAX_STATE_BYTES:
-            raise ValueError(f"a text takes {state / 1e6:.0f} MB, more than 34")
+        if self.state_bytes > MAX_STATE_BYTES:
+            raise ValueError(
+                f"a text takes {self.state_bytes >> 20} MB, more than {MAX_STATE_BYTES >> 20}"
+            )
+
+    @property
+    def state_bytes(self) -> int:
+        """About what one text takes while it is computed: features, states, and a layer's gates."""
+        width = (2 if self.rnn_bidirectional else 1) * self.rnn_size
+        return 4 * self.max_length * (self.dim_embeddings + width * (3 * self.rnn_layers + 8))
 
     def to_json(self, vocabulary: Vocabulary) -> dict[str, Any]:
         """Return the document; `single_text`, which the vocabulary tells, is there for readers."""
@@ -238,16 +245,14 @@ class Golden:
         members: Mapping[str, Any],
         max_length: int,
         classes: int,
-        quantization: str = "float32",
     ) -> Golden:
         """Read the document of a model with windows of `max_length` over `classes`."""
         tolerances = tuple(typed(members, "tolerances", list))
         count = len(tolerances)
         if not 0 < count <= MAX_GOLDEN:
             raise ValueError(f"it has {count} golden windows, not 1 to {MAX_GOLDEN}")
-        most = MAX_TOLERANCES[quantization]
-        if not all(type(t) in (int, float) and 0 <= t <= most for t in tolerances):
-            raise ValueError(f"a golden window tolerates another number than 0 to {most}")
+        if not all(type(t) in (int, float) and 0 <= t <= MAX_TOLERANCE for t in tolerances):
+            raise ValueError(f"a golden window tolerates another number than 0 to {MAX_TOLERANCE}")
         windows = _table(members, "windows", (count, max_length))
         if windows.dtype.kind != "i" or windows.min() < 0 or windows.max() >= classes:
             raise ValueError("a golden window holds an unknown id")
@@ -283,7 +288,7 @@ def vocabulary_from_json(
 
 def _quantization(members: Mapping[str, Any]) -> str:
     quantization: str = typed(members, "quantization", str)
-    if quantization not in MAX_TOLERANCES:
+    if quantization not in DTYPES:
         raise ValueError("its quantization is unknown")
     return quantization
 
