@@ -44,7 +44,7 @@ MAX_GOLDEN = 16
 """Upper bound on golden windows; rnn-convert writes four."""
 
 MAX_TOLERANCE = 0.5
-"""Upper bound on what a golden window may deviate. An over-trained network of the zoo allows 0.05."""
+"""Upper bound on what a golden window may deviate. Over-trained networks of the zoo allow 0.05."""
 
 DTYPES: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "int8": np.dtype("i1")}
 
