@@ -13,51 +13,62 @@ import math
 import struct
 from typing import NamedTuple
 
+
+class _Operator(NamedTuple):
+    """What an operator reads and writes, and which options it may have."""
+
+    name: str
+    inputs: tuple[int, ...]
+    """How many it may have; () for any number."""
+    options: int
+    """The number of its options among the schema's BuiltinOptions. They may be left out."""
+    outputs: tuple[int, ...] = (1,)
+
+
 OPERATORS = {
-    0: "ADD",
-    2: "CONCATENATION",
-    6: "DEQUANTIZE",
-    9: "FULLY_CONNECTED",
-    14: "LOGISTIC",
-    18: "MUL",
-    22: "RESHAPE",
-    25: "SOFTMAX",
-    28: "TANH",
-    36: "GATHER",
-    39: "TRANSPOSE",
-    41: "SUB",
-    42: "DIV",
-    43: "SQUEEZE",
-    45: "STRIDED_SLICE",
-    47: "EXP",
-    49: "SPLIT",
-    53: "CAST",
-    55: "MAXIMUM",
-    58: "LESS",
-    65: "SLICE",
-    70: "EXPAND_DIMS",
-    74: "SUM",
-    77: "SHAPE",
-    82: "REDUCE_MAX",
-    83: "PACK",
-    88: "UNPACK",
-    93: "ZEROS_LIKE",
-    94: "FILL",
-    102: "SPLIT_V",
-    105: "REVERSE_V2",
-    114: "QUANTIZE",
-    119: "WHILE",
-    126: "BATCH_MATMUL",
+    0: _Operator("ADD", (2,), 11),
+    2: _Operator("CONCATENATION", (), 10),
+    6: _Operator("DEQUANTIZE", (1,), 38),
+    9: _Operator("FULLY_CONNECTED", (2, 3), 8),
+    14: _Operator("LOGISTIC", (1,), 0),
+    18: _Operator("MUL", (2,), 21),
+    22: _Operator("RESHAPE", (2,), 17),
+    25: _Operator("SOFTMAX", (1,), 9),
+    28: _Operator("TANH", (1,), 0),
+    36: _Operator("GATHER", (2,), 23),
+    39: _Operator("TRANSPOSE", (2,), 26),
+    41: _Operator("SUB", (2,), 28),
+    42: _Operator("DIV", (2,), 29),
+    45: _Operator("STRIDED_SLICE", (4,), 32),
+    47: _Operator("EXP", (1,), 33),
+    49: _Operator("SPLIT", (2,), 35, ()),
+    55: _Operator("MAXIMUM", (2,), 39),
+    58: _Operator("LESS", (2,), 41),
+    65: _Operator("SLICE", (3,), 48),
+    70: _Operator("EXPAND_DIMS", (2,), 52),
+    74: _Operator("SUM", (2,), 27),
+    77: _Operator("SHAPE", (1,), 55),
+    82: _Operator("REDUCE_MAX", (2,), 27),
+    83: _Operator("PACK", (), 59),
+    88: _Operator("UNPACK", (1,), 64, ()),
+    93: _Operator("ZEROS_LIKE", (1,), 67),
+    94: _Operator("FILL", (2,), 68),
+    105: _Operator("REVERSE_V2", (2,), 81),
+    119: _Operator("WHILE", (), 93, ()),
+    126: _Operator("BATCH_MATMUL", (2,), 101),
 }
 """The builtin operators that the graphs of TensorFlow's converters since 2.15 consist of, by the
 schema's number. All but WHILE compute their outputs from their inputs and nothing else."""
 
 WHILE = 119
-WHILE_OPTIONS = 93
-"""The number of its options among the schema's BuiltinOptions."""
+RESHAPE = 22
+INT8 = 9
 
 SIZES = {0: 4, 2: 4, 4: 8, 6: 1, 9: 1}
 """Bytes of a value by tensor type: float32, int32, int64, bool, int8."""
+
+ALIGNMENT = 4
+"""Of constants, in bytes."""
 
 MAX_GRAPHS = 201
 """The network, and a loop's condition and body for each of a hundred layers."""
@@ -112,6 +123,12 @@ class _Table(NamedTuple):
         if count > MAX_PARTS:
             raise ValueError("its graph has too many parts")
         return [self.reader.table(self.reader.follow(start + 4 * i)) for i in range(count)]
+
+    def check_text(self, field: int) -> None:
+        """Check that a string, which an interpreter reads up to a zero byte, ends in one."""
+        start, count = self.vector(field, 1)
+        if start and self.reader.number("<B", start + count):
+            raise ValueError("its graph has a name without an end")
 
     def has(self, *fields: int) -> bool:
         """Return whether one of the fields is there."""
@@ -169,6 +186,13 @@ def check_graph(data: memoryview) -> None:
         raise ValueError("its graph is not of version 3")
     codes = [_operator(code) for code in model.tables(1)]
     buffers = [_buffer(buffer) for buffer in model.tables(4)]
+    model.check_text(3)
+    for entry in model.tables(6):
+        entry.check_text(0)
+        if entry.number(1, "<I") >= len(buffers):
+            raise ValueError("its graph has metadata outside of it")
+    if model.tables(7):
+        raise ValueError("its graph has signatures, which no model needs")
     graphs = model.tables(2)
     if not 0 < len(graphs) <= MAX_GRAPHS:
         raise ValueError(f"it has {len(graphs)} graphs, not 1 to {MAX_GRAPHS}")
@@ -181,6 +205,7 @@ def _check_order(graph: _Table, codes: list[int], buffers: list[int], later: ran
 
     `later` are the numbers of the graphs that it may run as loops: none runs itself.
     """
+    graph.check_text(4)
     tensors = graph.tables(0)
     for tensor in tensors:
         _check_tensor(tensor, buffers)
@@ -190,8 +215,9 @@ def _check_order(graph: _Table, codes: list[int], buffers: list[int], later: ran
         inputs, outputs = operator.numbers(1), operator.numbers(2)
         code = operator.number(0, "<I")
         # No custom options, variables, scratch tensors, or options outside of the table.
-        if code >= len(codes) or operator.has(5, 7, 8, 9, 10):
+        if code >= len(codes) or operator.has(5, 7, 8, 9, 10, 11, 12):
             raise ValueError("its graph has a malformed operator")
+        _check_operator(operator, codes[code], len(inputs), len(outputs))
         if codes[code] == WHILE:
             _check_loop(operator, later)
         # -1 stands for an input left out.
@@ -203,9 +229,21 @@ def _check_order(graph: _Table, codes: list[int], buffers: list[int], later: ran
         raise ValueError("its graph names a tensor that is not there")
 
 
+def _check_operator(operator: _Table, code: int, inputs: int, outputs: int) -> None:
+    known, kind, options = OPERATORS[code], operator.number(3, "<B"), operator.follow(4)
+    if inputs not in (known.inputs or (inputs,)) or outputs not in (known.outputs or (outputs,)):
+        raise ValueError(f"its graph has a {known.name} of other inputs or outputs")
+    if kind not in (0, known.options) or bool(kind) != (options is not None):
+        raise ValueError(f"its graph has a {known.name} with the options of another operator")
+    if options is not None:
+        table = operator.reader.table(options)
+        if code == RESHAPE and len(table.numbers(0)) > MAX_RANK:
+            raise ValueError("its graph has a malformed shape")
+
+
 def _check_loop(operator: _Table, later: range) -> None:
     place = operator.follow(4)
-    if place is None or operator.number(3, "<B") != WHILE_OPTIONS:
+    if place is None:
         raise ValueError("its graph has a malformed loop")
     options = operator.reader.table(place)
     if options.number(0, "<i") not in later or options.number(1, "<i") not in later:
@@ -223,7 +261,9 @@ def _buffer(buffer: _Table) -> int:
     """Return a buffer's size."""
     if buffer.has(1, 2):
         raise ValueError("its graph refers to data outside of itself")
-    _, size = buffer.vector(0, 1)
+    start, size = buffer.vector(0, 1)
+    if size and start % ALIGNMENT:
+        raise ValueError("its graph has a constant that is not aligned")
     return size
 
 
@@ -233,8 +273,30 @@ def _check_tensor(tensor: _Table, buffers: list[int]) -> None:
         raise ValueError("its graph has a tensor of a kind that no model needs")
     if buffer >= len(buffers) or tensor.number(5, "<b") or tensor.has(6, 9):
         raise ValueError("its graph has a tensor of a kind that no model needs")
+    tensor.check_text(3)
+    signature = tensor.numbers(7)
+    if signature and (
+        len(signature) != len(shape)
+        or any(n not in (-1, size) for n, size in zip(signature, shape, strict=True))
+    ):
+        raise ValueError("its graph has a tensor of two shapes")
+    _check_quantization(tensor, shape, kind)
     elements = math.prod(shape)
     if elements > MAX_ELEMENTS:
         raise ValueError("its graph has a tensor that is too large")
     if buffers[buffer] and buffers[buffer] != elements * SIZES[kind]:
         raise ValueError("its graph has a constant that is not as large as its shape")
+
+
+def _check_quantization(tensor: _Table, shape: tuple[int, ...], kind: int) -> None:
+    place = tensor.follow(4)
+    if place is None:
+        return
+    table = tensor.reader.table(place)
+    _, scales = table.vector(2, 4)
+    _, zeros = table.vector(3, 8)
+    axis = table.number(6, "<i")
+    if table.has(0, 1, 4, 5) or scales != zeros or (scales and kind != INT8):
+        raise ValueError("its graph has a tensor that is quantized in no way we know")
+    if scales > 1 and not (0 <= axis < len(shape) and shape[axis] == scales):
+        raise ValueError("its graph has a tensor with scales for other rows")
