@@ -21,7 +21,7 @@ def endless(content: bytes) -> bytes:
     for options in _options(model, WHILE):
         for tensor in graphs[options.number(1, "<i")].tables(0):
             start, size = buffers[tensor.number(2, "<I")].vector(0, 1)
-            if size == 4 and not tensor.numbers(0):
+            if size == 4 and graph[start : start + 4] == b"\1\0\0\0":
                 struct.pack_into("<i", graph, start, 0)
     return resealed(bytes(graph), documents)
 
