@@ -62,3 +62,19 @@ class BackendError(Error):
 
 class SpeechError(Error):
     """An engine, a voice or a sound card is missing or failed."""
+
+
+def shown(text: object, most: int = 80) -> str:
+    """Return a stranger's text as a terminal may show it: on one line, and of `most` characters.
+
+    >>> shown("two\nlines")
+    'two\\\\x0alines'
+    """
+    whole = str(text)
+    cut = whole if len(whole) <= most else f"{whole[: most - 1]}…"
+    return "".join(c if c.isprintable() else _escaped(c) for c in cut)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

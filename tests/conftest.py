@@ -53,3 +53,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def converted(models: Path) -> Converter:
     """What converts a checkpoint once, by rnn-convert."""
     return Converter(models)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Remember proved models in a folder of the tests' own, and not in the user's cache."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))

@@ -226,9 +226,10 @@ class NumpyWholeWindow:
 
     def session(self, streams: int = 1) -> Session:
         """See `Backend`."""
-        return WholeWindowSession(streams, self._length, self._compute)
+        return WholeWindowSession(streams, self._length, self.whole_windows)
 
-    def _compute(self, windows: npt.NDArray[np.int32]) -> Float32:
+    def whole_windows(self, windows: npt.NDArray[np.int32]) -> Float32:
+        """See `WholeWindowBackend`."""
         parts = range(0, len(windows), WINDOWS)
         with self._turn:
             computed = [self._probabilities(windows[at : at + WINDOWS]) for at in parts]

@@ -37,11 +37,12 @@ def load_backend(
 ) -> LoadedBackend:
     """Load the backend `name` for a model; "auto" takes the fastest one that can run it here.
 
-    With `verify`, the model's golden windows are computed first, and a backend that computes
-    something else is not taken.
+    The model is proved first, if it was not before (see `proof`). With `verify`, its golden windows
+    are computed once more, by the very backend that is returned.
 
     Raises:
-        BackendError: the backend asked for cannot be had, cannot run this file, or fails `verify`.
+        BackendError: the backend asked for cannot be had, cannot run this file, or computes
+            something else than the converter did; or the file is forged.
     """
     if name != "auto":
         if name not in BACKENDS:
@@ -59,6 +60,10 @@ def load_backend(
         try:
             return LoadedBackend(_load(model, candidate, threads, verify), reason)
         except BackendError as error:
+            from pi_runtime.backends.proof import ForgedModelError
+
+            if isinstance(error, ForgedModelError):
+                raise  # it is not even believed where NumPy agrees with it
             reason = reason or str(error)
     return LoadedBackend(_load(model, candidates[-1], threads, verify), reason)
 
@@ -66,6 +71,9 @@ def load_backend(
 def _load(model: ModelFile, name: str, threads: int, verify: bool) -> Backend:
     from importlib import import_module
 
+    from pi_runtime.backends.proof import prove
+
+    prove(model, name)
     backend: Backend = import_module(BACKENDS[name]).load(model, threads)
     if verify:
         from pi_runtime.backends.selfcheck import passes

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from pi_runtime.backends.base import Backend
+from pi_runtime.backends.whole_window import Probabilities, WholeWindowBackend
 from pi_runtime.model.manifest import Golden
 
 
 def deviations(backend: Backend, golden: Golden) -> list[float]:
     """Return the largest |Δp| of each golden window."""
-    session = backend.session(len(golden.windows))
-    for token_ids in golden.windows.T:
+    return distances(_after(backend, golden.windows), golden)
+
+
+def _after(backend: Backend, windows: npt.NDArray[np.int32]) -> Probabilities:
+    """Return the probabilities after each window, [N, V]."""
+    if isinstance(backend, WholeWindowBackend):  # a window, rather than all that lead to it
+        return backend.whole_windows(windows)
+    session = backend.session(len(windows))
+    for token_ids in windows.T:
         probabilities = session.step(token_ids.tolist())
     session.close()
+    return probabilities
+
+
+def distances(probabilities: Probabilities, golden: Golden) -> list[float]:
+    """Return the largest |Δp| of each golden window, given the probabilities after it, [N, V]."""
     # NaN compares false with everything; make it the largest deviation there is.
     distance = np.nan_to_num(np.abs(probabilities - golden.probabilities), nan=np.inf)
     return [float(d) for d in distance.max(axis=-1)]

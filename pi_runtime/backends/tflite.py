@@ -34,7 +34,7 @@ from pi_runtime.backends.interpreter import (
     quiet_stderr,
 )
 from pi_runtime.backends.whole_window import WholeWindowSession
-from pi_runtime.errors import BackendError
+from pi_runtime.errors import BackendError, shown
 from pi_runtime.model.file import ModelFile
 
 
@@ -49,24 +49,31 @@ def load(
         BackendError: no interpreter is installed, or it cannot run this file.
     """
     kind = interpreter or installed_interpreter()
-    source = (
-        {"model_content": model.content} if model.path is None else {"model_path": str(model.path)}
+    try:
+        return build(model, threads, kind)
+    except Exception as error:  # noqa: BLE001 - interpreters raise whatever they like
+        raise cannot_run(model, (str(error).splitlines() or [repr(error)])[0]) from None
+
+
+def cannot_run(model: ModelFile, reason: str) -> BackendError:
+    """Return the error that says why an interpreter does not run a model."""
+    return BackendError(
+        f"the TFLite interpreter here cannot run {model.name} ({shown(reason, 200)})",
+        "take --backend numpy, or install another interpreter",
     )
+
+
+def build(model: ModelFile, threads: int, interpreter: Callable[..., Any]) -> Backend:
+    """Return the TFLite backend; whatever the interpreter raises is raised."""
 
     def make() -> Any:
         with quiet_stderr():
-            return kind(**source, num_threads=threads)
+            # The bytes that were checked, and not the path: the file may be another by now.
+            return interpreter(model_content=model.content, num_threads=threads)
 
-    try:
-        if model.config.rnn_bidirectional:
-            return TfliteWholeWindow(make, threads)
-        return TfliteInFlight(make, threads, model.config.rnn_layers)
-    except Exception as error:  # noqa: BLE001 - interpreters raise whatever they like
-        reason = (str(error).splitlines() or [repr(error)])[0]
-        raise BackendError(
-            f"the TFLite interpreter here cannot run {model.name} ({reason})",
-            "take --backend numpy, or install another interpreter",
-        ) from None
+    if model.config.rnn_bidirectional:
+        return TfliteWholeWindow(make, threads)
+    return TfliteInFlight(make, threads, model.config.rnn_layers)
 
 
 class _TfliteGroup(GroupState):
@@ -239,7 +246,7 @@ class TfliteWholeWindow:
 
     def session(self, streams: int = 1) -> Session:
         """See `Backend`."""
-        return WholeWindowSession(streams, self._length, self._compute)
+        return WholeWindowSession(streams, self._length, self.whole_windows)
 
     def _pool(self, size: int) -> Pool[_WindowInterpreter]:
         with self._growing:
@@ -249,7 +256,8 @@ class TfliteWholeWindow:
                 )
             return self._pools[size]
 
-    def _compute(self, windows: npt.NDArray[np.int32]) -> Float32:
+    def whole_windows(self, windows: npt.NDArray[np.int32]) -> Float32:
+        """See `WholeWindowBackend`."""
         streams = len(windows)
         size = 1 if streams == 1 else GROUP
         # The last group may have idle places; they read padding and their results are dropped.

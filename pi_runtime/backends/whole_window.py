@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,14 @@ import numpy.typing as npt
 Probabilities = npt.NDArray[np.float32]
 Compute = Callable[[npt.NDArray[np.int32]], Probabilities]
 """From windows [streams, T] to the probabilities after them, [streams, V]."""
+
+
+@runtime_checkable
+class WholeWindowBackend(Protocol):
+    """A backend to which a window is one computation."""
+
+    def whole_windows(self, windows: npt.NDArray[np.int32]) -> Probabilities:
+        """Return the probabilities after windows [streams, T], as [streams, V]."""
 
 
 class WholeWindowSession:

@@ -13,11 +13,13 @@
 The FlatBuffer holds every weight array as raw little-endian bytes, so the manifest records byte
 offset, shape and strides, and NumPy maps the arrays in place: no second copy, no parser.
 
-Threat model: a file from a stranger. Nothing in it is executed or unpickled; member names, counts
-and sizes are bounded before anything is allocated; every array must lie inside the FlatBuffer; the
-FlatBuffer's SHA-256 is checked before an interpreter sees it. The hash guards against damage, not
-against forgery: whoever writes the file writes the hash, and a TFLite interpreter is C++ that
-parses the file. Run models you do not trust on the NumPy backend, or in the service's sandbox.
+Threat model: a file from a stranger. It is read into memory once, and what is checked there is what
+is used: nobody can change or cut it any more. Nothing in it is executed or unpickled; members,
+sizes and the shape of the JSON are bounded before they are built (`archive`, `documents`), the work
+that it asks for before it is done; every array must lie inside the FlatBuffer; the FlatBuffer's
+SHA-256 is checked first. The hash guards against damage, not against forgery: whoever writes the
+file writes the hash. What a TFLite interpreter, C++ that parses the file, does with a forged one is
+tried in a process of its own (`pi_runtime.backends.proof`).
 """
 
 from __future__ import annotations
@@ -26,19 +28,22 @@ import contextlib
 import hashlib
 import io
 import json
-import mmap
+import math
 import os
 import re
 import shlex
-import zipfile
+import stat
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from pi_runtime.errors import ModelFileError
+from pi_runtime.errors import ModelFileError, shown
+from pi_runtime.model.archive import Member, read_members
+from pi_runtime.model.documents import parse
 from pi_runtime.model.manifest import (
     MAX_BYTES,
+    MAX_GOLDEN,
     ArraySpec,
     Config,
     Golden,
@@ -52,9 +57,13 @@ from pi_runtime.model.vocabulary import Vocabulary
 
 FORMAT_VERSION = 1
 MEMBERS = ("manifest.json", "config.json", "vocab.json", "golden.json")
-MAX_MEMBER_BYTES = 64 << 20
+SMALL_MEMBER_BYTES = 1 << 20
+"""Upper bound on the manifest and the config, which need some kilobytes."""
+MAX_VOCAB_BYTES = 16 << 20
 HDF5 = b"\x89HDF\r\n\x1a\n"
 """How an HDF5 file begins."""
+ZIP = b"PK\3\4"
+"""How a ZIP begins, and so a .keras file."""
 TFLITE = b"TFL3"
 """Bytes 4 to 7 of a TFLite file."""
 
@@ -68,42 +77,43 @@ _DAMAGE = (
     RuntimeError,  # and with it RecursionError, from JSON nested too deep
     TypeError,
     ValueError,
-    zipfile.BadZipFile,
     zlib.error,
 )
 
 
 class ModelFile:
-    """An opened, checked artefact, mapped into memory as long as anything looks into it."""
+    """A checked artefact, in memory as long as anything looks into it."""
 
-    content: bytes | mmap.mmap
-    """The whole file."""
+    content: bytes
+    """The whole file, as it was when it was read."""
+    sha256: str
+    """Of the whole file."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Open and check `path`.
+        """Read and check `path`.
 
         Raises:
             ModelFileError: it is missing, damaged, or not a model of this package.
         """
-        self.path: Path | None = Path(path)
-        """None for a model that was never a file."""
-        self.name = str(self.path)
+        where = Path(path)
+        self.name = shown(where, 300)
         """What errors call it."""
         try:
-            file = self.path.open("rb")
+            # A pipe without a writer would let this wait for ever.
+            file = open(where, "rb", opener=_without_waiting)  # noqa: SIM115
         except OSError as error:
             raise ModelFileError(
                 f"{self.name}: {(error.strerror or str(error)).lower()}",
-                _models_beside(self.path) or "name a .tflite file that rnn-convert wrote",
+                _models_beside(where) or "name a .tflite file that rnn-convert wrote",
             ) from None
         with file, self._trusting_nothing():
-            _check_kind(self.path, file)
-            size = os.fstat(file.fileno()).st_size
-            if not 0 < size <= MAX_BYTES:
-                raise ValueError(f"it has {size} bytes")
-            documents = _read_documents(file)
-            self.content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            self._check(documents)
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ValueError("it is not a regular file")
+            _check_kind(where, file)
+            # The size may grow meanwhile.
+            self.content = file.read(min(status.st_size, MAX_BYTES) + 1)
+            self._check()
 
     @classmethod
     def from_bytes(cls, content: bytes, name: str = "the model") -> ModelFile:
@@ -113,35 +123,63 @@ class ModelFile:
             ModelFileError: it is damaged, or not a model of this package.
         """
         model = cls.__new__(cls)
-        model.path, model.name, model.content = None, name, content
+        model.name, model.content = name, content
         with model._trusting_nothing():
-            model._check(_read_documents(io.BytesIO(content)))
+            model._check()
         return model
 
-    def _check(self, documents: Mapping[str, Any]) -> None:
-        raw = documents["manifest.json"]
+    def _check(self) -> None:
+        size = len(self.content)
+        if not 0 < size <= MAX_BYTES:
+            raise ValueError(f"it has {size} bytes")
+        members = read_members(self.content, MEMBERS)
+        raw = self._document(members["manifest.json"], SMALL_MEMBER_BYTES, 10_000, 30_000)
         version = raw.get("format_version")
         if version != FORMAT_VERSION:
             raise ModelFileError(
-                f"{self.name}: format version {version!r}, this package reads {FORMAT_VERSION}",
+                f"{self.name}: format version {shown(repr(version))}, "
+                f"this package reads {FORMAT_VERSION}",
                 "convert the checkpoint again, or install the package that wrote it",
             )
         flatbuffer = typed(raw, "flatbuffer", dict)
-        self._length = bounded(flatbuffer, "length", len(self.content))
-        with self._flatbuffer() as graph:
-            if hashlib.sha256(graph).hexdigest() != flatbuffer.get("sha256"):
+        self._length = bounded(flatbuffer, "length", size)
+        if self._length > min(member.start for member in members.values()):
+            raise ValueError("its FlatBuffer reaches into its associated files")
+        with memoryview(self.content) as whole:
+            digest = hashlib.sha256(whole[: self._length])
+            if digest.hexdigest() != flatbuffer.get("sha256"):
                 raise ValueError("its SHA-256 is not the one written down: it is damaged")
+            digest.update(whole[self._length :])
+        self.sha256 = digest.hexdigest()
         self.manifest = Manifest.from_json(raw)
-        self.config = Config.from_json(documents["config.json"])
-        self.vocabulary = vocabulary_from_json(
-            documents["vocab.json"], self.manifest.classes, word_level=self.config.word_level
+        classes = self.manifest.classes
+        self.config = Config.from_json(
+            self._document(members["config.json"], SMALL_MEMBER_BYTES, 1000, 1000)
         )
-        self._golden = documents["golden.json"]
+        # An embedding takes a byte of the file at least: its numbers justify all others.
+        if classes * self.config.dim_embeddings > self._length:
+            raise ValueError("the file is too small for the classes that the manifest gives")
+        self.config.check_work(classes)
+        self.vocabulary = vocabulary_from_json(
+            # Tokens may hold brackets and commas of their own.
+            self._document(
+                members["vocab.json"], MAX_VOCAB_BYTES, 1000 + classes // 4, 1000 + 2 * classes
+            ),
+            classes,
+            word_level=self.config.word_level,
+        )
+        numbers = MAX_GOLDEN * (self.config.max_length + classes + 1)
+        self._golden = self._document(
+            members["golden.json"], SMALL_MEMBER_BYTES + 40 * numbers, 100, numbers + 100
+        )
 
-    @contextlib.contextmanager
-    def _flatbuffer(self) -> Iterator[memoryview]:
-        with memoryview(self.content) as whole, whole[: self._length] as flatbuffer:
-            yield flatbuffer
+    def _document(self, member: Member, most: int, brackets: int, commas: int) -> dict[str, Any]:
+        return parse(member.name, member.read(self.content, most), brackets, commas)
+
+    @property
+    def flatbuffer(self) -> memoryview:
+        """The part that a TFLite interpreter reads."""
+        return memoryview(self.content)[: self._length]
 
     @contextlib.contextmanager
     def _trusting_nothing(self) -> Iterator[None]:
@@ -150,7 +188,7 @@ class ModelFile:
             yield
         except _DAMAGE as error:
             raise ModelFileError(
-                f"{self.name}: not a textgenrnn-pi model, or damaged ({error})",
+                f"{self.name}: not a textgenrnn-pi model, or damaged ({shown(error, 200)})",
                 "make one with rnn-convert, or copy it again",
             ) from None
 
@@ -161,8 +199,7 @@ class ModelFile:
             ModelFileError: an array does not lie where the manifest says it does.
         """
         with self._trusting_nothing():
-            flatbuffer = memoryview(self.content)[: self._length]
-            network = read_network(flatbuffer, self.manifest.arrays, self.config)
+            network = read_network(self.flatbuffer, self.manifest.arrays, self.config)
             if network.classes != self.vocabulary.classes:
                 raise ValueError("the arrays do not have the classes that the manifest gives")
             return network
@@ -174,7 +211,15 @@ class ModelFile:
             ModelFileError: they are damaged.
         """
         with self._trusting_nothing():
-            return Golden.from_json(self._golden, self.config.max_length, self.vocabulary.classes)
+            return Golden.from_json(
+                self._golden,
+                self.config.max_length,
+                self.vocabulary.classes,
+            )
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _models_beside(path: Path) -> str:
@@ -186,8 +231,8 @@ def _models_beside(path: Path) -> str:
     from difflib import get_close_matches
 
     if near := get_close_matches(path.stem, beside, 1):
-        return f"did you mean {beside[near[0]]}?"
-    return f"there is {', '.join(list(beside.values())[:5])}" if beside else ""
+        return f"did you mean {shown(beside[near[0]], 300)}?"
+    return f"there is {shown(', '.join(list(beside.values())[:5]), 500)}" if beside else ""
 
 
 def _check_kind(path: Path, file: IO[bytes]) -> None:
@@ -200,28 +245,29 @@ def _check_kind(path: Path, file: IO[bytes]) -> None:
     file.seek(0)
     if start[4:8] == TFLITE:
         return
-    suffix = path.suffix.lower()
-    if start.startswith(HDF5) or suffix in (".hdf5", ".h5"):
-        convert = f"run: rnn-convert {shlex.quote(str(path))}"
-        raise ModelFileError(f"{path} is a checkpoint, not a model", convert)
-    if suffix == ".keras":
+    suffix, name = path.suffix.lower(), shown(path, 300)
+    if start.startswith((HDF5, ZIP)) or suffix in (".hdf5", ".h5", ".keras", ".zip"):
         raise ModelFileError(
-            f"{path} is a Keras file, not a model",
-            "give rnn-convert the _weights.hdf5 that textgenrnn saved",
+            f"{name} is a checkpoint, not a model", f"run: rnn-convert {_quoted(path)}"
         )
     if suffix == ".json" or re.match(rb'\s*\{\s*"', start):
         weights = [each.name for each in sorted(path.parent.glob("*_weights.hdf5"))]
         stem = path.name.partition("_")[0]
-        own = [name for name in weights if name.startswith(f"{stem}_")] or weights
-        what = str(path.with_name(own[0])) if own else "the _weights.hdf5 beside it"
+        own = [each for each in weights if each.startswith(f"{stem}_")] or weights
         raise ModelFileError(
-            f"{path} is a vocab or config, not a model",
-            f"run: rnn-convert {shlex.quote(what)}" if own else f"give {what} to rnn-convert",
+            f"{name} is a vocab or config, not a model",
+            f"run: rnn-convert {_quoted(path.with_name(own[0]))}"
+            if own
+            else "give the _weights.hdf5 beside it to rnn-convert",
         )
     if suffix in (".txt", ".csv"):
         raise ModelFileError(
-            f"{path} is a text, not a model", "name a .tflite file; rnn-train makes one of a text"
+            f"{name} is a text, not a model", "name a .tflite file; rnn-train makes one of a text"
         )
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(shown(path, 300))
 
 
 def read_network(flatbuffer: Any, arrays: Mapping[str, ArraySpec], config: Config) -> Network:
@@ -230,30 +276,18 @@ def read_network(flatbuffer: Any, arrays: Mapping[str, ArraySpec], config: Confi
     Raises:
         ValueError: an array reaches beyond the buffer, or the architecture is not the config's.
     """
+    # Two arrays may be the same bytes, as TensorFlow stores equal constants once, and the bytes of
+    # zeros are found wherever zeros are. But the file must justify what they cost together.
+    if sum(math.prod(spec.shape) for spec in arrays.values()) > len(flatbuffer):
+        raise ValueError("the arrays hold more numbers than the FlatBuffer has bytes")
     network = Network.from_arrays(
         {name: spec.read(flatbuffer) for name, spec in arrays.items()},
         config.rnn_layers,
         config.rnn_bidirectional,
     )
-    if network.units != config.rnn_size:
+    if (network.units, network.embedding.shape[1]) != (config.rnn_size, config.dim_embeddings):
         raise ValueError("the arrays do not have the shapes that the config gives")
     return network
-
-
-def _read_documents(file: IO[bytes]) -> dict[str, Any]:
-    with zipfile.ZipFile(file) as archive:
-        infos = {info.filename: info for info in archive.infolist()}
-        if sorted(infos) != sorted(MEMBERS) or len(archive.infolist()) != len(MEMBERS):
-            raise ValueError("its associated files are not the four that belong there")
-        documents = {}
-        for name, info in infos.items():
-            if info.file_size > MAX_MEMBER_BYTES:
-                raise ValueError(f"{name} is larger than {MAX_MEMBER_BYTES} bytes")
-            with archive.open(info) as member:
-                documents[name] = json.loads(member.read(MAX_MEMBER_BYTES).decode("utf-8"))
-            if not isinstance(documents[name], dict):
-                raise ValueError(f"{name} is not an object")
-    return documents
 
 
 def pack_model(
@@ -281,6 +315,8 @@ def seal(flatbuffer: bytes, documents: Mapping[str, Any]) -> bytes:
             "sha256": hashlib.sha256(flatbuffer).hexdigest(),
         },
     }
+    import zipfile  # which reading a model does without
+
     packed = io.BytesIO()
     packed.write(flatbuffer)
     with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED) as archive:

@@ -156,6 +156,11 @@ class Network:
             expected[f"attention/{name}"] = (block.stop - block.start, 1)
         expected["output/kernel"] = (features, classes)
         expected["output/bias"] = (classes,)
+        # `arrays` cuts the attention into blocks, and NumPy cuts short without a word.
+        if self.attention.shape != (features, 1):
+            raise ValueError(
+                f"attention has shape {list(self.attention.shape)}, not {[features, 1]}"
+            )
         named = self.arrays()
         for name, shape in expected.items():
             if named[name].shape != shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -20,8 +21,17 @@ def rebuilt(flatbuffer: bytes, documents: Mapping[str, Any]) -> bytes:
     """Return a file with just these documents, be they JSON, text or bytes: nothing is checked."""
     packed = io.BytesIO()
     packed.write(flatbuffer)
-    with zipfile.ZipFile(packed, "a") as archive:
+    with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED) as archive:
         for name, document in documents.items():
             text = document if isinstance(document, (str, bytes)) else json.dumps(document)
             archive.writestr(name, text)
     return packed.getvalue()
+
+
+def resealed(flatbuffer: bytes, documents: Mapping[str, Any]) -> bytes:
+    """Return a file whose length and hash are right again, as a forger would write them."""
+    manifest = documents["manifest.json"]
+    if isinstance(manifest, dict):
+        seal = {"length": len(flatbuffer), "sha256": hashlib.sha256(flatbuffer).hexdigest()}
+        documents = {**documents, "manifest.json": {**manifest, "flatbuffer": seal}}
+    return rebuilt(flatbuffer, documents)

@@ -44,13 +44,13 @@ def assert_holds_what_was_packed(model: ModelFile) -> None:
 def test_what_was_packed_is_read(path: Path) -> None:
     model = ModelFile(path)
     assert_holds_what_was_packed(model)
-    assert (model.path, model.name) == (path, str(path))
+    assert model.name == str(path)
 
 
 def test_a_model_needs_no_file() -> None:
     model = ModelFile.from_bytes(CONTENT, "colab")
     assert_holds_what_was_packed(model)
-    assert (model.path, model.name) == (None, "colab")
+    assert model.name == "colab"
     assert model.content == CONTENT
     with pytest.raises(ModelFileError, match=r"^colab: not a textgenrnn-pi model, or damaged"):
         ModelFile.from_bytes(CONTENT[:-1], "colab")
