@@ -6,7 +6,7 @@ Source: `textgenrnn_generate` in textgenrnn 2.0.0 (utils.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -104,13 +104,31 @@ _CLEAN_UP = (
     (re.compile(r" ([!%),.:;?@\]_}\n\t'])"), r"\1"),
     (re.compile(r"([$(\[_\n\t']) "), r"\1"),
 )
-_QUOTED = re.compile(r'" (.+?) "')
-_OPEN_QUOTE = re.compile(r'" .*\Z')
 
 
 def clean_up(text: str) -> str:
     """Clean up space-joined word-level tokens by textgenrnn 2.0's rules."""
-    return _QUOTED.sub(r'"\1"', _spaced(text))
+    text, at = _spaced(text), 0
+    pieces = []
+    for start, end in _quotations(text):
+        pieces += [text[at:start], f'"{text[start + 2 : end - 2]}"']
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
+def _quotations(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where the matches of `" (.+?) "` are, in time proportional to the text.
+
+    The expression itself looks for the end of a line again from each quote that is not closed.
+    """
+    line_end = at = 0
+    while (start := text.find('" ', at)) >= 0:
+        if start >= line_end:
+            line_end = text.find("\n", start) % (len(text) + 1)
+        close = text.find(' "', start + 3, line_end)
+        at = line_end if close < 0 else close + 2
+        if close >= 0:
+            yield start, at
 
 
 def _spaced(text: str) -> str:
@@ -134,11 +152,17 @@ class WordJoiner:
     def __init__(self) -> None:
         self._held: list[str] = []
         self._first = True
+        self._look_at = 1
+        """How many tokens must be held before it is worth while to look whether they are settled."""
 
     def push(self, token: str) -> str:
         """Take a token; return the text that is settled by it, often that before it."""
         settled = ""
-        if self._held and self._neutral(self._held[-1], token) and not self._inside_quotes():
+        if (
+            len(self._held) >= self._look_at
+            and self._neutral(self._held[-1], token)
+            and not self._keeps_holding()
+        ):
             settled = self._release()
         self._held.append(token)
         return settled
@@ -155,14 +179,25 @@ class WordJoiner:
             and not after.startswith(self._STARTS_CLOSED)
         )
 
+    def _keeps_holding(self) -> bool:
+        """Return whether a quote is open; if so, look again once there is a 64th more.
+
+        Looking takes time in proportion to all that is held.
+        """
+        if not self._inside_quotes():
+            return False
+        self._look_at = len(self._held) + len(self._held) // 64
+        return True
+
     def _inside_quotes(self) -> bool:
         spaced = _spaced(" ".join(self._held)) + " "
-        end = max((match.end() for match in _QUOTED.finditer(spaced)), default=0)
-        return bool(_OPEN_QUOTE.search(spaced, end))
+        end = max((end for _, end in _quotations(spaced)), default=0)
+        return spaced.find('" ', max(end, spaced.rfind("\n") + 1)) >= 0
 
     def _release(self) -> str:
         text = clean_up(" ".join(self._held))
         self._held.clear()
+        self._look_at = 1
         if not self._first:
             text = " " + text
         self._first = False

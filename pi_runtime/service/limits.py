@@ -12,6 +12,13 @@ TEXTS = 100
 TOKENS = 100_000
 """The most tokens per request, over all its texts."""
 
+MULTIPLICATIONS = 1_100_000_000_000
+"""The most work per request: `TOKENS` tokens of textgenrnn's own model, half a minute on a desktop
+and some minutes on a Pi 4. A larger network gets fewer tokens."""
+
+SHORT = MULTIPLICATIONS // 100
+"""Up to this a request is short, and does not wait for long ones: 1,000 tokens of that model."""
+
 TEMPERATURES = 1000
 """The longest temperature schedule."""
 

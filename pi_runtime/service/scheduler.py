@@ -34,9 +34,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 STOP_SECONDS = 0.7
 """How long the text that is being spoken gets to stop when the service does."""
 
-GONE_SECONDS = 0.1
-"""How often it is checked whether the client that asked for a text is still there."""
-
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -134,9 +131,9 @@ class Scheduler:
                 self._status.speech_trouble = ""
                 return upcoming
 
-    def begin(self, request: Request) -> TextStream:
-        """Begin to generate a text to be spoken."""
-        return self._worker.begin(request, self.next_seed(request))
+    def begin(self, request: Request, owner: int | None = None) -> TextStream:
+        """Begin to generate a text to be spoken. `owner` is the uid of the client that asked."""
+        return self._worker.begin(request, self.next_seed(request), owner)
 
     def next_seed(self, request: Request) -> int:
         """Return the seed of a request: its own, the next one that is set, or a random one."""
@@ -155,7 +152,7 @@ class Scheduler:
             SpeechError: no engine speaks, or there is no sound card.
         """
         loop = asyncio.get_running_loop()
-        playback = Playback(stream.pieces())
+        playback = Playback(stream)
         narration = Narration(self._events, stream.seed)
 
         async with self._turn_of(playback, connection):
@@ -197,7 +194,9 @@ class Scheduler:
         """Wait until it is a text's turn at the card, or the text is stopped."""
         loop = asyncio.get_running_loop()
         turn = self._waiting[playback] = loop.create_task(self._turn.acquire())
-        watch = loop.create_task(self._stop_if_gone(playback, connection)) if connection else None
+        watch = None
+        if connection:
+            watch = loop.create_task(connection.when_gone(lambda: self._stop(playback)))
         try:
             await asyncio.wait([turn])
             yield
@@ -210,11 +209,6 @@ class Scheduler:
             else:
                 self._turn.release()
             self._keep_awake.look()
-
-    async def _stop_if_gone(self, playback: Playback, connection: Connection) -> None:
-        while not connection.gone:
-            await asyncio.sleep(GONE_SECONDS)
-        self._stop(playback)
 
     def _stop(self, playback: Playback) -> None:
         playback.stop()

@@ -22,6 +22,9 @@ MAX_CONNECTIONS = 64
 CLIENT_SECONDS = 10.0
 """How long a client gets to send a line, or to take a reply."""
 
+GONE_SECONDS = 0.1
+"""How often it is checked whether a client that waits is still there."""
+
 EVENT_QUEUE_BYTES = 8192
 """The socket's queue of events, with the kernel's own accounting: some ten events."""
 
@@ -49,6 +52,12 @@ class Connection:
         """Whether the client closed it. One that only stopped sending still listens."""
         over = select.POLLHUP | select.POLLERR | select.POLLNVAL
         return self._writer.is_closing() or any(event & over for _, event in self._poll.poll(0))
+
+    async def when_gone(self, act: Callable[[], None]) -> None:
+        """Wait until the client is gone, then act."""
+        while not self.gone:
+            await asyncio.sleep(GONE_SECONDS)
+        act()
 
     async def line(self) -> bytes:
         """Return its next line; b"" when there is none.
