@@ -153,7 +153,7 @@ class WordJoiner:
         self._held: list[str] = []
         self._first = True
         self._look_at = 1
-        """How many tokens must be held before it is worth while to look whether they are settled."""
+        """How many tokens must be held before it is looked whether they are settled."""
 
     def push(self, token: str) -> str:
         """Take a token; return the text that is settled by it, often that before it."""

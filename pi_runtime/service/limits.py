@@ -22,6 +22,15 @@ SHORT = MULTIPLICATIONS // 100
 TEMPERATURES = 1000
 """The longest temperature schedule."""
 
+WAITING = 128
+"""The most connections that have asked for nothing, or take a reply; one more ends another one."""
+
+WORKING = 64
+"""The most requests that are worked on or wait for their turn."""
+
+USER_WORKING = 56
+"""The most of them that one user may have, so that no one shuts out the others."""
+
 LISTENERS = 16
 """The most connections that listen to events at a time."""
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from pi_runtime.errors import Error
+from pi_runtime.errors import Error, shown
 from pi_runtime.generation.sampling import random_seed
 from pi_runtime.service.events import Events
 from pi_runtime.service.heartbeat import Heartbeat
@@ -33,6 +33,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 
 STOP_SECONDS = 0.7
 """How long the text that is being spoken gets to stop when the service does."""
+
+LOGGED = 4000
+"""Characters of a text that are logged."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -182,7 +185,7 @@ class Scheduler:
             narration.end(stopped=spoken.cancelled)
         self._status.spoken += 1
         origin = "given" if stream.seed is None else f"seed {stream.seed}"
-        text = json.dumps(stream.text, ensure_ascii=False)
+        text = shown(json.dumps(stream.text, ensure_ascii=False), LOGGED)
         _LOGGER.info("spoke (%s, %s): %s", spoken.engine, origin, text)
         self._tell("ready")
         return spoken

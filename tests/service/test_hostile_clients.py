@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pi_runtime.service.limits import LINE_BYTES
-from pi_runtime.service.server import MAX_CONNECTIONS
+from pi_runtime.service.limits import LINE_BYTES, USER_WORKING, WAITING
 from tests.helpers.service import Service, needs_espeak, wait_for
 
 pytestmark = needs_espeak
@@ -74,7 +73,7 @@ def test_garbage_long_lines_and_dribbles_hurt_only_their_sender(service: Service
     descriptors = service.descriptors()
 
     def attack() -> None:
-        dribblers = [service.connect() for _ in range(MAX_CONNECTIONS + 16)]
+        dribblers = [service.connect() for _ in range(WAITING + 16)]
         for link in dribblers:
             try:
                 link.sendall(b'{"v": 1,')
@@ -106,9 +105,9 @@ def test_those_who_ask_and_go_away_take_no_place(service: Service) -> None:
     with service.begin("say", text="This one stays.") as pending:
         service.wait_status(waiting=1)
         for _ in range(2):
-            # One place less: the connection on which the status is asked for.
-            crowd = [service.begin("say", text="Hello.") for _ in range(MAX_CONNECTIONS - 2)]
-            service.wait_status(waiting=MAX_CONNECTIONS - 1)
+            crowd = [service.begin("say", text="Hello.") for _ in range(USER_WORKING - 1)]
+            service.wait_status(waiting=USER_WORKING)
+            assert service.ask("say", text="Hello.")["error"].startswith("56 requests of yours")
             for each in crowd:
                 each.close()
             service.wait_status(waiting=1)
