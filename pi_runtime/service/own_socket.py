@@ -37,7 +37,8 @@ class OwnSocket:
         self._identity = _identity(path)
 
     def close(self) -> None:
-        """Remove the socket, if it is still this one, and the lock."""
+        """Stop listening; remove the socket, if it is still this one, and the lock."""
+        self.listener.close()
         if _identity(self._path) == self._identity:
             self._path.unlink()
         self._unlock()
