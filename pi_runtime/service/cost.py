@@ -8,6 +8,10 @@ from pi_runtime.model.manifest import Config
 from pi_runtime.service.limits import MULTIPLICATIONS
 
 
+TOKEN = 1_000_000
+"""What a token takes beside its network, in multiplications: drawing it, and Python's own work."""
+
+
 def per_token(config: Config, classes: int) -> int:
     """Return about how many multiplications a token takes: its window through every layer."""
     directions = 2 if config.rnn_bidirectional else 1
@@ -17,7 +21,7 @@ def per_token(config: Config, classes: int) -> int:
         window += directions * 4 * units * (width + units)
         width = directions * units
         features += width
-    return config.max_length * (window + features) + features * classes
+    return TOKEN + config.max_length * (window + features) + features * classes
 
 
 def of_texts(config: Config, classes: int, n: int, params: SamplingParams) -> int:

@@ -12,7 +12,7 @@ TEXTS = 100
 TOKENS = 100_000
 """The most tokens per request, over all its texts."""
 
-MULTIPLICATIONS = 1_100_000_000_000
+MULTIPLICATIONS = 1_200_000_000_000
 """The most work per request: `TOKENS` tokens of textgenrnn's own model, half a minute on a desktop
 and some minutes on a Pi 4. A larger network gets fewer tokens."""
 

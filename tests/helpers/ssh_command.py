@@ -27,7 +27,8 @@ print(json.dumps({{
 class Forced:
     """The command as sshd would run it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seconds: float) -> None:
+        self._seconds = seconds
         self._script = folder / "ssh-command"
 
     def run(
@@ -39,7 +40,7 @@ class Forced:
             capture_output=True,
             stdin=subprocess.DEVNULL,
             env={b"SSH_ORIGINAL_COMMAND": command, **_encoded(environment)},
-            timeout=GUARD,
+            timeout=self._seconds,
         )
 
 
@@ -47,11 +48,11 @@ def _encoded(environment: dict[str, str]) -> dict[bytes, bytes]:
     return {k.encode(): v.encode("utf-8", "surrogateescape") for k, v in environment.items()}
 
 
-def forced_command(folder: Path) -> Forced:
-    """Put it into a folder, with the programs that it runs."""
+def forced_command(folder: Path, seconds: float = GUARD) -> Forced:
+    """Put it into a folder, with the programs that it runs; it may take so many seconds."""
     shutil.copy(ROOT / "scripts" / "ssh-command", folder)
     for name in ("rnn-generate", "rnn-speak"):
         program = folder / name
         program.write_text(PROGRAM)
         program.chmod(0o755)
-    return Forced(folder)
+    return Forced(folder, seconds)
