@@ -7,7 +7,6 @@ from pi_runtime.generation.params import SamplingParams
 from pi_runtime.model.manifest import Config
 from pi_runtime.service.limits import MULTIPLICATIONS
 
-
 TOKEN = 1_000_000
 """What a token takes beside its network, in multiplications: drawing it, and Python's own work."""
 

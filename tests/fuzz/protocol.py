@@ -81,7 +81,7 @@ class ProtocolFuzzer:
     def run(self, number: int) -> Outcome:
         """See `Fuzzer`."""
         random = Random(number)
-        lines = [_line(random) for _ in range(random.choice([1, 1, 1, 1, 2, 5]))]
+        lines = [hostile_line(random) for _ in range(random.choice([1, 1, 1, 1, 2, 5]))]
         way = random.choices(["stay", "leave", "half", "end"], [7, 1, 1, 1])[0]
         verdict, said = self._send(lines, way, random)
         after = self._look()
@@ -190,7 +190,7 @@ class _Reader:
                 return found
 
 
-def _line(random: Random) -> bytes:
+def hostile_line(random: Random) -> bytes:
     """Return a mutant of a request, without its end."""
     members = [("v", "1"), *random.choice(BASES).items()]
     for _ in range(random.choice([0, 1, 1, 1, 2, 3])):

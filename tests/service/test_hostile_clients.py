@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from pi_runtime.service.limits import LINE_BYTES, USER_WORKING, WAITING
-from tests.helpers.service import Service, needs_espeak, wait_for
+from tests.helpers.service import QUIET, Service, needs_espeak, running, wait_for
+from tests.manual.hostile_clients import GROWTH, attack
 
 pytestmark = needs_espeak
 
@@ -119,3 +121,15 @@ def test_a_line_that_does_not_come_is_not_waited_for(service: Service) -> None:
     with service.connect() as link:
         link.sendall(b'{"v": 1,')
         assert link.recv(100) == b"", "hung up"
+
+
+def test_status_gets_through_while_many_clients_are_hostile_at_once(
+    model: Path, tmp_path: Path
+) -> None:
+    """In full: `python -m tests.manual.hostile_clients`, whose numbers SECURITY.md has."""
+    with running(tmp_path, model, *QUIET) as service:
+        found = attack(service, requests=400, leave=100, stay=64)
+        assert found.statuses >= 5
+        assert found.growth < GROWTH
+        assert "Traceback" not in service.log
+        assert service.ask("stop")["ok"]
