@@ -113,8 +113,6 @@ class ProtocolFuzzer:
         read = _Reader(link)
         verdict, said = Verdict.REFUSED, ""
         for line in lines:
-            if not line.strip():
-                continue
             try:
                 reply = read.reply(PATIENCE_SECONDS)
             except TimeoutError:
