@@ -20,6 +20,10 @@ MAX_COUNT = 10**9
 MAX_SEED = 2**32 - 1
 """The largest seed that `numpy.random.RandomState` takes."""
 
+LEAST_TEMPERATURE = 1e-307
+"""The least but 0 for which `log(p + 1e-7) / t` is finite for every p from 0 to 1: the bound is
+`-log(1e-7)` over the largest float, 8.97e-308."""
+
 
 def whole_number(name: str, value: Any, least: int, most: int) -> int:
     """Check an integer (NumPy's too, but no bool) from `least` to `most`."""
@@ -84,6 +88,10 @@ def temperature(value: Any) -> tuple[float, ...]:
     if not schedule or not all(0 <= t < float("inf") for t in schedule):
         raise UsageError(
             f"temperature is {_shown(value)}", "give a number from 0 up, or a list of them"
+        )
+    if any(0 < t < LEAST_TEMPERATURE for t in schedule):
+        raise UsageError(
+            f"temperature is {_shown(value)}", f"give 0, or at least {LEAST_TEMPERATURE}"
         )
     return schedule
 

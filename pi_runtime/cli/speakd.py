@@ -185,19 +185,21 @@ def _check(args: argparse.Namespace) -> None:
 def _serve(argv: list[str]) -> int:
     _log()
     args = _read_options(argv)
-    from pi_runtime.service.daemon import Daemon, open_listener
+    from pi_runtime.service.daemon import Daemon
+    from pi_runtime.service.own_socket import OwnSocket
     from pi_runtime.service.systemd import passed_socket
 
     listener = passed_socket()
-    if not listener and args.socket:
-        listener = open_listener(args.socket)
+    own = OwnSocket(args.socket) if args.socket and not listener else None
 
     async def serve() -> None:
-        await Daemon(lambda: read_settings(argv), listener).run()
+        await Daemon(lambda: read_settings(argv), own.listener if own else listener).run()
 
-    asyncio.run(serve())
-    if args.socket:
-        args.socket.unlink(missing_ok=True)
+    try:
+        asyncio.run(serve())
+    finally:
+        if own:
+            own.close()
     # A thread may still be waiting for a sound card or an engine; it is not waited for.
     logging.shutdown()
     os._exit(0)

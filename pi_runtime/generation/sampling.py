@@ -49,8 +49,9 @@ def _sharpened(
     probabilities: npt.NDArray[np.float64], temperature: float
 ) -> npt.NDArray[np.float64]:
     logits = np.log(probabilities + EPSILON) / temperature
-    weights: npt.NDArray[np.float64] = np.exp(logits)
-    total = weights.sum()
+    with np.errstate(over="ignore"):  # a likelihood of 1 at a temperature below 1.4e-10
+        weights: npt.NDArray[np.float64] = np.exp(logits)
+        total = weights.sum()
     if not 0.0 < total < np.inf:
         # Below a temperature of about 0.002 everything underflows. textgenrnn fails there.
         weights = np.exp(logits - logits.max())

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
+from typing import Any
 
-from pi_runtime.errors import Error, UsageError
+from pi_runtime.errors import Error, shown
 from pi_runtime.generation.generator import TextGenerator
 from pi_runtime.service.events import Events
 from pi_runtime.service.handlers import Handlers
@@ -70,6 +69,7 @@ class Daemon:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_log_trouble)
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
@@ -149,6 +149,15 @@ class Daemon:
         return settings, session
 
 
+def _log_trouble(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log in one line what went wrong with a connection; anything else as asyncio does."""
+    error = context.get("exception")
+    if isinstance(error, OSError):
+        _LOGGER.warning("%s: %s", shown(context["message"]), shown(error))
+    else:
+        loop.default_exception_handler(context)
+
+
 def _patience(settings: ServiceSettings) -> float:
     """Return the seconds that work may take between two signs of life."""
     return max(settings.speech.sentence_time, settings.wait + STALL_SECONDS) + 5
@@ -160,27 +169,3 @@ def _open(settings: ServiceSettings) -> tuple[TextGenerator, SpeechSession]:
     session = SpeechSession(settings.speech, generator.vocabulary.tokens())
     session.open()
     return generator, session
-
-
-def open_listener(path: Path) -> socket.socket:
-    """Listen on a control socket of our own, for this user and its group.
-
-    Raises:
-        UsageError: another service listens there.
-        OSError: it cannot be made.
-    """
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    if path.is_socket():
-        try:
-            listener.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()  # its owner is gone
-        else:
-            raise UsageError(f"a service already listens on {path}", "stop it first")
-    mask = os.umask(0o117)
-    try:
-        listener.bind(str(path))
-    finally:
-        os.umask(mask)
-    listener.listen(64)
-    return listener

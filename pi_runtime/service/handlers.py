@@ -42,10 +42,10 @@ class Handlers:
         """
         match request.do:
             case "generate":
-                seed = self._scheduler.next_seed(request)
-                return await asyncio.wrap_future(self._worker.generate(request, seed))
+                return await self._generated(request, connection)
             case "speak":
-                stream = self._scheduler.begin(request)
+                self._worker.check(request)
+                stream = self._scheduler.begin(request, connection.uid)
                 spoken = await self._scheduler.speak(stream, connection)
                 return {"seed": stream.seed, **_members(spoken)}
             case "say":
@@ -53,6 +53,7 @@ class Handlers:
                 return _members(await self._scheduler.speak(stream, connection))
             case "stop":
                 self._scheduler.stop()
+                self._worker.stop()
             case "pause":
                 self._scheduler.pause()
             case "resume":
@@ -66,6 +67,16 @@ class Handlers:
             case _:
                 return self._status_members()
         return {}
+
+    async def _generated(self, request: Request, connection: Connection) -> dict[str, Any]:
+        """Generate texts, as long as the client is there."""
+        self._worker.check(request)
+        texts = self._worker.generate(request, self._scheduler.next_seed(request), connection.uid)
+        watch = asyncio.ensure_future(connection.when_gone(texts.cancel))
+        try:
+            return await asyncio.wrap_future(texts.reply)
+        finally:
+            watch.cancel()
 
     def _status_members(self) -> dict[str, Any]:
         return {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from pi_runtime.service.heartbeat import Heartbeat
 from pi_runtime.service.narration import NarratedSink
+from pi_runtime.service.worker import TextStream
 from pi_runtime.speech import SpeechSession, Spoken
 
 PAUSE_SECONDS = 0.1
@@ -18,8 +19,8 @@ PAUSE_SECONDS = 0.1
 class Playback:
     """A text's turn at the card. `stop` may be called from any thread, before and while it is."""
 
-    def __init__(self, pieces: Iterable[str]) -> None:
-        self._pieces = pieces
+    def __init__(self, text: TextStream) -> None:
+        self._text = text
         self._stop = threading.Event()
         self._session: SpeechSession | None = None
 
@@ -31,6 +32,7 @@ class Playback:
     def stop(self) -> None:
         """End it within a fraction of a second, in the middle of a sentence's synthesis too."""
         self._stop.set()
+        self._text.cancel()
         if self._session:
             self._session.cancel()
 
@@ -51,7 +53,7 @@ class Playback:
         self._session = session
         pausable = PausableSink(sink, playing, self._stop, heartbeat)
         with heartbeat.work():
-            return session.speak(self._pieces, pausable, on_sentence, self._stop)
+            return session.speak(self._text.pieces(), pausable, on_sentence, self._stop)
 
 
 class PausableSink:

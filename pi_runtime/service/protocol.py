@@ -41,7 +41,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from pi_runtime import checks
-from pi_runtime.errors import UsageError
+from pi_runtime.errors import UsageError, shown
 from pi_runtime.generation.params import SamplingParams
 from pi_runtime.service import limits
 
@@ -82,19 +82,17 @@ def parse_request(line: bytes) -> Request:
     Raises:
         UsageError: it is no JSON object, of another version, unknown, or out of bounds.
     """
-    try:
-        message = json.loads(line)
-    except (ValueError, RecursionError):
-        raise UsageError("a request is not JSON", "send one object per line, UTF-8") from None
+    message = _read(line)
     if not isinstance(message, dict):
         raise UsageError("a request is not an object", 'send {"v": 1, "do": "status"}')
-    if message.pop("v", None) != VERSION:
+    version = message.pop("v", None)
+    if type(version) is not int or version != VERSION:  # neither true nor 1.0
         raise UsageError("a request is of another version", f'send "v": {VERSION}')
     do = message.pop("do", None)
     if not isinstance(do, str) or do not in _MEMBERS:
         raise UsageError("a request asks for nothing known", f"do one of {', '.join(_MEMBERS)}")
     if foreign := sorted(set(message) - _MEMBERS[do]):
-        raise UsageError(f"{do} has no {foreign[0][:40]!r}", f"it has {sorted(_MEMBERS[do])}")
+        raise UsageError(f"{do} has no {shown(foreign[0], 40)!r}", f"it has {sorted(_MEMBERS[do])}")
     request = Request(
         do,
         text=_text("text", message.get("text", "")),
@@ -112,12 +110,34 @@ def parse_request(line: bytes) -> Request:
     return request
 
 
+def _read(line: bytes) -> Any:
+    """Read JSON as RFC 8259 has it; Python's reader takes more, and the last of equal names."""
+    try:
+        return json.loads(line.decode(), parse_constant=_no_number, object_pairs_hook=_members)
+    except (ValueError, RecursionError):
+        raise UsageError("a request is not JSON", "send one object per line, UTF-8") from None
+
+
+def _no_number(name: str) -> None:
+    raise UsageError(f"a request holds {name}, which is not JSON", "send a finite number")
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise UsageError(f"a request has {shown(name, 40)!r} twice", "send each member once")
+        members[name] = value
+    return members
+
+
 def _text(name: str, value: Any) -> str:
     text = checks.text(name, value)
     if len(text) > limits.LETTERS:
         raise UsageError(f"{name} is too long", f"send up to {limits.LETTERS} letters")
-    # A lone surrogate, which JSON can spell, is no text.
-    return text.encode("utf-8", "replace").decode("utf-8")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise UsageError(f"{name} holds half a character", "send no lone surrogates")
+    return text
 
 
 def _sampling(members: dict[str, Any]) -> dict[str, Any]:

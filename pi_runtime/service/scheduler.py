@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from pi_runtime.errors import Error
+from pi_runtime.errors import Error, shown
 from pi_runtime.generation.sampling import random_seed
 from pi_runtime.service.events import Events
 from pi_runtime.service.heartbeat import Heartbeat
@@ -34,8 +34,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 STOP_SECONDS = 0.7
 """How long the text that is being spoken gets to stop when the service does."""
 
-GONE_SECONDS = 0.1
-"""How often it is checked whether the client that asked for a text is still there."""
+LOGGED = 4000
+"""Characters of a text that are logged."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -134,9 +134,9 @@ class Scheduler:
                 self._status.speech_trouble = ""
                 return upcoming
 
-    def begin(self, request: Request) -> TextStream:
-        """Begin to generate a text to be spoken."""
-        return self._worker.begin(request, self.next_seed(request))
+    def begin(self, request: Request, owner: int | None = None) -> TextStream:
+        """Begin to generate a text to be spoken. `owner` is the uid of the client that asked."""
+        return self._worker.begin(request, self.next_seed(request), owner)
 
     def next_seed(self, request: Request) -> int:
         """Return the seed of a request: its own, the next one that is set, or a random one."""
@@ -155,7 +155,7 @@ class Scheduler:
             SpeechError: no engine speaks, or there is no sound card.
         """
         loop = asyncio.get_running_loop()
-        playback = Playback(stream.pieces())
+        playback = Playback(stream)
         narration = Narration(self._events, stream.seed)
 
         async with self._turn_of(playback, connection):
@@ -185,7 +185,7 @@ class Scheduler:
             narration.end(stopped=spoken.cancelled)
         self._status.spoken += 1
         origin = "given" if stream.seed is None else f"seed {stream.seed}"
-        text = json.dumps(stream.text, ensure_ascii=False)
+        text = shown(json.dumps(stream.text, ensure_ascii=False), LOGGED)
         _LOGGER.info("spoke (%s, %s): %s", spoken.engine, origin, text)
         self._tell("ready")
         return spoken
@@ -197,7 +197,9 @@ class Scheduler:
         """Wait until it is a text's turn at the card, or the text is stopped."""
         loop = asyncio.get_running_loop()
         turn = self._waiting[playback] = loop.create_task(self._turn.acquire())
-        watch = loop.create_task(self._stop_if_gone(playback, connection)) if connection else None
+        watch = None
+        if connection:
+            watch = loop.create_task(connection.when_gone(lambda: self._stop(playback)))
         try:
             await asyncio.wait([turn])
             yield
@@ -210,11 +212,6 @@ class Scheduler:
             else:
                 self._turn.release()
             self._keep_awake.look()
-
-    async def _stop_if_gone(self, playback: Playback, connection: Connection) -> None:
-        while not connection.gone:
-            await asyncio.sleep(GONE_SECONDS)
-        self._stop(playback)
 
     def _stop(self, playback: Playback) -> None:
         playback.stop()

@@ -13,14 +13,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pi_runtime.errors import Error, UsageError
+from pi_runtime.service.client_log import ClientLog
 from pi_runtime.service.limits import LINE_BYTES
+from pi_runtime.service.places import Places
 from pi_runtime.service.protocol import Request, parse_request
-
-MAX_CONNECTIONS = 64
-"""One more takes the place of the one that has idled longest, and is refused if none is idle."""
 
 CLIENT_SECONDS = 10.0
 """How long a client gets to send a line, or to take a reply."""
+
+GONE_SECONDS = 0.1
+"""How often it is checked whether a client that waits is still there."""
 
 EVENT_QUEUE_BYTES = 8192
 """The socket's queue of events, with the kernel's own accounting: some ten events."""
@@ -34,21 +36,30 @@ class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self.idle_since: float | None = None
-        """Event loop time; None while a request is being answered."""
-        self.listens = False
-        """Whether it stays to hear events."""
         link: socket.socket = writer.get_extra_info("socket")
         peer = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         self.pid, self.uid, _ = struct.unpack("3i", peer)
         self._poll = select.poll()
         self._poll.register(link.fileno(), 0)
+        self._unread = select.poll()
+        self._unread.register(link.fileno(), select.POLLIN)
 
     @property
     def gone(self) -> bool:
         """Whether the client closed it. One that only stopped sending still listens."""
         over = select.POLLHUP | select.POLLERR | select.POLLNVAL
         return self._writer.is_closing() or any(event & over for _, event in self._poll.poll(0))
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether the client has sent something that has not been taken from the socket."""
+        return not self._writer.is_closing() and bool(self._unread.poll(0))
+
+    async def when_gone(self, act: Callable[[], None]) -> None:
+        """Wait until the client is gone, then act."""
+        while not self.gone:
+            await asyncio.sleep(GONE_SECONDS)
+        act()
 
     async def line(self) -> bytes:
         """Return its next line; b"" when there is none.
@@ -78,7 +89,6 @@ class Connection:
 
     def listen(self) -> None:
         """Make it one that stays to hear events: with a short queue, for it is to hear them now."""
-        self.listens = True
         link: socket.socket = self._writer.get_extra_info("socket")
         link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, EVENT_QUEUE_BYTES)
 
@@ -92,8 +102,14 @@ class Connection:
         await asyncio.wait_for(self._writer.drain(), CLIENT_SECONDS)
 
     def close(self) -> None:
-        """Close it; what was written still goes out."""
+        """Close it; what was written still goes out, if the client takes it soon."""
         self._writer.close()
+        if self.backlog:
+            asyncio.get_running_loop().call_later(CLIENT_SECONDS, self.abort)
+
+    def abort(self) -> None:
+        """Close it, whatever was written."""
+        self._writer.transport.abort()
 
 
 class Server:
@@ -101,47 +117,74 @@ class Server:
 
     def __init__(self, reply: Callable[[Request, Connection], Awaitable[dict[str, Any]]]) -> None:
         self._reply = reply
-        self._connections: set[Connection] = set()
+        self._places = Places()
+        self._log = ClientLog()
 
     async def listen(self, listener: socket.socket) -> None:
         """Accept connections from now on."""
         await asyncio.start_unix_server(self._serve, sock=listener, limit=LINE_BYTES)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = Connection(reader, writer)
-        self._connections.add(connection)
+        try:
+            connection = Connection(reader, writer)
+        except (OSError, ValueError):  # it is gone already
+            writer.close()
+            return
         try:
             with contextlib.suppress(TimeoutError, ConnectionError):
-                self._make_room()
+                self._places.wait(connection)
                 while await self._one(connection):
-                    pass
+                    self._places.wait(connection)
+                    await asyncio.sleep(0)  # lines that are here already keep nobody waiting
         finally:
-            self._connections.discard(connection)
+            self._places.leave(connection)
             connection.close()
 
-    def _make_room(self) -> None:
-        if sum(not each.listens for each in self._connections) <= MAX_CONNECTIONS:
-            return  # those that listen have a bound of their own
-        idle = [each for each in self._connections if each.idle_since is not None]
-        if not idle:
-            raise ConnectionError("every connection is busy")
-        min(idle, key=lambda each: each.idle_since or 0.0).close()
-
     async def _one(self, connection: Connection) -> bool:
-        """Answer one request; return whether more may come."""
-        connection.idle_since = asyncio.get_running_loop().time()
+        """Answer one request; return whether more may come.
+
+        Raises:
+            TimeoutError: the line does not come, or the reply is not taken.
+            ConnectionError: the client is gone.
+        """
         try:
             line = await connection.line()
-            if not line:
-                return False
-            connection.idle_since = None
+        except UsageError as error:  # whatever follows is not the beginning of a line
+            connection.send(self._refusal(error, connection))
+            await connection.flush()
+            return False
+        if not line:
+            return False
+        try:
             request = parse_request(line)
             if request.do != "status":
-                _LOGGER.info("%s from uid %d, pid %d", request.do, connection.uid, connection.pid)
-            reply = {"ok": True, **await self._reply(request, connection)}
+                self._log.tell(
+                    connection.uid,
+                    f"{request.do} from uid {connection.uid}, pid {connection.pid}",
+                )
+            with self._place_for(request, connection):
+                reply = {"ok": True, **await self._reply(request, connection)}
         except Error as error:
-            reply = {"ok": False, "error": str(error), "code": error.exit_code}
-            _LOGGER.info("refused uid %d, pid %d: %s", connection.uid, connection.pid, error)
+            reply = self._refusal(error, connection)
+        except Exception:
+            _LOGGER.exception("a request failed")
+            reply = {"ok": False, "error": "the service failed – see its journal", "code": 1}
         connection.send(reply)
         await connection.flush()
-        return connection.idle_since is None  # a line that was too long ends the connection
+        return True
+
+    def _place_for(
+        self, request: Request, connection: Connection
+    ) -> contextlib.AbstractContextManager[None]:
+        """Return a place for what takes long; those that listen have a bound of their own."""
+        if request.do in ("generate", "speak", "say"):
+            return self._places.work(connection)
+        if request.do == "events":
+            self._places.leave(connection)
+        return contextlib.nullcontext()
+
+    def _refusal(self, error: Error, connection: Connection) -> dict[str, Any]:
+        self._log.tell(
+            connection.uid, f"refused uid {connection.uid}, pid {connection.pid}: {error}"
+        )
+        return {"ok": False, "error": str(error), "code": error.exit_code}

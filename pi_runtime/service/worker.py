@@ -1,19 +1,29 @@
-"""The thread that generates: one request after the other, with a model that can be exchanged."""
+"""What generates: requests in turns, with a model that can be exchanged."""
 
 from __future__ import annotations
 
 import logging
 import queue
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
+from pi_runtime.errors import Error
+from pi_runtime.generation.decoding import decode
 from pi_runtime.generation.generator import TextGenerator
 from pi_runtime.generation.params import SamplingParams
+from pi_runtime.generation.sampling import random_stream
+from pi_runtime.generation.sequence import SampledSequence
+from pi_runtime.service import cost
 from pi_runtime.service.heartbeat import BeatingBackend, Heartbeat
+from pi_runtime.service.limits import SHORT
 from pi_runtime.service.protocol import Request
 from pi_runtime.service.settings import ServiceSettings
+from pi_runtime.service.turns import Job, Turns
+
+BATCH = 16
+"""How many texts of a request are computed at once: what each holds is some 100 kB."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -42,6 +52,8 @@ class TextStream:
         self._arriving: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
         self._arrived: list[str] = []
         self._complete = False
+        self.cancel: Callable[[], None] = lambda: None
+        """End the generation; to be called in any thread, once nobody reads on."""
 
     @classmethod
     def given(cls, text: str) -> TextStream:
@@ -74,64 +86,148 @@ class TextStream:
                 yield piece
 
 
+@dataclass(frozen=True)
+class Texts:
+    """The texts of a request on their way."""
+
+    reply: Future[dict[str, Any]]
+    cancel: Callable[[], None]
+    """End the generation within a step; the reply is an error then. To be called in any thread."""
+
+
+class _Model(NamedTuple):
+    generator: TextGenerator
+    settings: ServiceSettings
+
+    def params(self, request: Request) -> SamplingParams:
+        return replace(self.settings.params, **request.sampling)
+
+    def prefix(self, request: Request) -> str | None:
+        return self.settings.prefix if request.prefix is None else request.prefix
+
+    def sequence(self, request: Request, seed: int, index: int) -> SampledSequence:
+        """Return the text of that index, as `TextGenerator.texts` has it."""
+        return SampledSequence(
+            self.generator.vocabulary,
+            self.generator.config.max_length,
+            self.prefix(request),
+            self.params(request),
+            random_stream(seed, index),
+        )
+
+    def cost(self, request: Request) -> int:
+        config, classes = self.generator.config, self.generator.vocabulary.classes
+        return cost.of_texts(config, classes, request.n, self.params(request))
+
+
 class GenerationWorker:
-    """Owns the model. Requests are served in one thread, in order."""
+    """Owns the model. Requests are computed in turns, by one thread."""
 
     def __init__(
         self, generator: TextGenerator, settings: ServiceSettings, heartbeat: Heartbeat
     ) -> None:
         self._heartbeat = heartbeat
-        self._thread = ThreadPoolExecutor(1, "generation")
-        self._exchange(generator, settings)
+        self._turns = Turns(heartbeat)
+        self.exchange(generator, settings)
 
-    def generate(self, request: Request, seed: int) -> Future[dict[str, Any]]:
-        """Generate the texts of a request; return the reply to come."""
-        return self._thread.submit(self._generate, request, seed)
-
-    def begin(self, request: Request, seed: int) -> TextStream:
-        """Begin to generate a text; it is generated even if it is never read."""
-        stream = TextStream(seed)
-        self._thread.submit(self._fill, stream, request)
-        return stream
+    @property
+    def generator(self) -> TextGenerator:
+        """The model that is used for what is asked for now."""
+        return self._model.generator
 
     def exchange(self, generator: TextGenerator, settings: ServiceSettings) -> None:
         """Take another model, and other settings, for what is asked for from now on."""
-        self._thread.submit(self._exchange, generator, settings).result()
-
-    def _exchange(self, generator: TextGenerator, settings: ServiceSettings) -> None:
-        self.generator = TextGenerator(
-            BeatingBackend(generator.backend, self._heartbeat),
-            generator.vocabulary,
-            generator.config,
+        backend = BeatingBackend(generator.backend, self._heartbeat)
+        self._model = _Model(
+            TextGenerator(backend, generator.vocabulary, generator.config), settings
         )
-        self._settings = settings
 
-    def _prefix(self, request: Request) -> str | None:
-        return self._settings.prefix if request.prefix is None else request.prefix
+    def check(self, request: Request) -> None:
+        """Check what a request costs with this model.
 
-    def _params(self, request: Request) -> SamplingParams:
-        return replace(self._settings.params, **request.sampling)
+        Raises:
+            UsageError: it is too much.
+        """
+        model = self._model
+        token = cost.per_token(model.generator.config, model.generator.vocabulary.classes)
+        cost.check(model.cost(request), model.cost(Request("speak")), token)
 
-    def _generate(self, request: Request, seed: int) -> dict[str, Any]:
-        prefix = self._prefix(request)
-        with self._heartbeat.work():
-            texts = self.generator.generate(
-                request.n, prefix, seed=seed, params=self._params(request)
-            )
-        return {
-            "texts": texts,
-            "seed": seed,
-            "backend": self.generator.backend.name,
-            "unknown": self.generator.vocabulary.unknown(prefix) if prefix else [],
-        }
+    def generate(self, request: Request, seed: int, owner: int | None = None) -> Texts:
+        """Generate the texts of a request. `owner` is the client's uid."""
+        future: Future[dict[str, Any]] = Future()
+        future.set_running_or_notify_cancel()  # it has a result in any case
 
-    def _fill(self, stream: TextStream, request: Request) -> None:
-        with self._heartbeat.work():
-            try:
-                for piece in self.generator.stream(
-                    self._prefix(request), seed=stream.seed, params=self._params(request)
-                ):
-                    stream.put(piece)
-            except Exception as error:  # noqa: BLE001 - its reader raises it
+        def end(error: Exception | None) -> None:
+            if error:
+                future.set_exception(error)
+            elif not future.done():
+                future.set_exception(Error("stopped", "somebody asked for silence; ask again"))
+
+        steps = _generated(self._model, request, seed, future)
+        return Texts(future, self._begin(steps, end, request, owner))
+
+    def begin(self, request: Request, seed: int, owner: int | None = None) -> TextStream:
+        """Begin to generate a text; it is generated even if it is never read."""
+        stream = TextStream(seed)
+
+        def end(error: Exception | None) -> None:
+            if error:
                 stream.put(error)
             stream.put(None)
+
+        steps = _streamed(self._model, request, seed, stream)
+        stream.cancel = self._begin(steps, end, request, owner)
+        return stream
+
+    def _begin(
+        self,
+        steps: Generator[None],
+        end: Callable[[Exception | None], None],
+        request: Request,
+        owner: int | None,
+    ) -> Callable[[], None]:
+        """Have it computed; return what cancels it."""
+        job = Job(steps, end, owner, is_short=self._model.cost(request) <= SHORT)
+        self._turns.add(job)
+        return lambda: self._turns.cancel(job)
+
+    def stop(self) -> None:
+        """End what is being generated for clients, and what waits for its turn."""
+        self._turns.cancel_all()
+
+
+def _generated(
+    model: _Model, request: Request, seed: int, future: Future[dict[str, Any]]
+) -> Generator[None]:
+    sequences = [model.sequence(request, seed, 0)]
+
+    def upcoming() -> Iterator[SampledSequence]:
+        yield sequences[0]
+        for index in range(1, request.n):
+            sequences.append(model.sequence(request, seed, index))
+            yield sequences[-1]
+
+    if sequences[0].done:  # the prefix alone reaches the limit
+        sequences *= request.n
+    else:
+        for _ in decode(model.generator.backend, upcoming(), BATCH):
+            yield
+    prefix = model.prefix(request)
+    future.set_result(
+        {
+            "texts": [sequence.text for sequence in sequences],
+            "seed": seed,
+            "backend": model.generator.backend.name,
+            "unknown": model.generator.vocabulary.unknown(prefix) if prefix else [],
+        }
+    )
+
+
+def _streamed(model: _Model, request: Request, seed: int, stream: TextStream) -> Generator[None]:
+    sequence = model.sequence(request, seed, 0)
+    if piece := sequence.settled():
+        stream.put(piece)
+    for _ in decode(model.generator.backend, [sequence]):
+        if piece := sequence.settled():
+            stream.put(piece)
+        yield

@@ -13,7 +13,7 @@ COUNTS = {
     "archive": 60,
     "artefact": 120,
     "hdf5": 40,
-    "protocol": 200,
+    "protocol": 500,
     "sidecars": 200,
     "ssh_command": 100,
     "text": 100,

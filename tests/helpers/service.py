@@ -113,8 +113,8 @@ class Service:
 
     def connect(self) -> socket.socket:
         link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        link.connect(str(self.address))  # which waits while the queue is full
         link.settimeout(GUARD)
-        link.connect(str(self.address))
         return link
 
     def begin(self, do: str, **members: object) -> Pending:

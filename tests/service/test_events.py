@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from pi_runtime.service.events import BACKLOG_BYTES, Events
-from pi_runtime.service.limits import USER_LISTENERS
+from pi_runtime.service.limits import USER_LISTENERS, WAITING
 from pi_runtime.service.protocol import Request
-from pi_runtime.service.server import MAX_CONNECTIONS, Connection, Server
+from pi_runtime.service.server import Connection, Server
 from tests.helpers.commands import program, run_command
 from tests.helpers.events import Listener, listening
 from tests.helpers.service import GUARD, QUIET, Service, needs_espeak, running, wait_for
@@ -195,7 +195,7 @@ def test_listeners_take_no_place_of_those_who_ask(service: Service) -> None:
     with ExitStack() as stack:
         for _ in range(USER_LISTENERS):
             stack.enter_context(listening(service))
-        idle = [stack.enter_context(service.connect()) for _ in range(MAX_CONNECTIONS - 1)]
+        idle = [stack.enter_context(service.connect()) for _ in range(WAITING - 1)]
         assert service.ask("status")["ok"] is True
         for link in idle:
             link.sendall(b'{"v": 1, "do": "status"}\n')

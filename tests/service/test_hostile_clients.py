@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from pi_runtime.service.limits import LINE_BYTES
-from pi_runtime.service.server import MAX_CONNECTIONS
-from tests.helpers.service import Service, needs_espeak, wait_for
+from pi_runtime.service.limits import LINE_BYTES, USER_WORKING, WAITING
+from tests.helpers.service import QUIET, Service, needs_espeak, running, wait_for
+from tests.manual.hostile_clients import GROWTH, attack
 
 pytestmark = needs_espeak
 
@@ -74,7 +75,7 @@ def test_garbage_long_lines_and_dribbles_hurt_only_their_sender(service: Service
     descriptors = service.descriptors()
 
     def attack() -> None:
-        dribblers = [service.connect() for _ in range(MAX_CONNECTIONS + 16)]
+        dribblers = [service.connect() for _ in range(WAITING + 16)]
         for link in dribblers:
             try:
                 link.sendall(b'{"v": 1,')
@@ -106,9 +107,9 @@ def test_those_who_ask_and_go_away_take_no_place(service: Service) -> None:
     with service.begin("say", text="This one stays.") as pending:
         service.wait_status(waiting=1)
         for _ in range(2):
-            # One place less: the connection on which the status is asked for.
-            crowd = [service.begin("say", text="Hello.") for _ in range(MAX_CONNECTIONS - 2)]
-            service.wait_status(waiting=MAX_CONNECTIONS - 1)
+            crowd = [service.begin("say", text="Hello.") for _ in range(USER_WORKING - 1)]
+            service.wait_status(waiting=USER_WORKING)
+            assert service.ask("say", text="Hello.")["error"].startswith("56 requests of yours")
             for each in crowd:
                 each.close()
             service.wait_status(waiting=1)
@@ -120,3 +121,15 @@ def test_a_line_that_does_not_come_is_not_waited_for(service: Service) -> None:
     with service.connect() as link:
         link.sendall(b'{"v": 1,')
         assert link.recv(100) == b"", "hung up"
+
+
+def test_status_gets_through_while_many_clients_are_hostile_at_once(
+    model: Path, tmp_path: Path
+) -> None:
+    """In full: `python -m tests.manual.hostile_clients`, whose numbers SECURITY.md has."""
+    with running(tmp_path, model, *QUIET) as service:
+        found = attack(service, requests=400, leave=100, stay=64)
+        assert found.statuses >= 5
+        assert found.growth < GROWTH
+        assert "Traceback" not in service.log
+        assert service.ask("stop")["ok"]

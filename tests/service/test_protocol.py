@@ -7,12 +7,15 @@ import json
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pi_runtime import checks
 from pi_runtime.errors import UsageError
 from pi_runtime.generation.params import SamplingParams
+from pi_runtime.generation.sampling import sample
 from pi_runtime.service.limits import LETTERS, MAX_TEMPERATURE, TEMPERATURES, TEXTS, TOKENS
 from pi_runtime.service.protocol import SAMPLING, Request, parse_request
 
@@ -50,6 +53,10 @@ def test_a_request_is_read() -> None:
         {"v": 1, "do": "generate", "temperature": float("nan")},
         {"v": 1, "do": "generate", "seed": 2**32},
         {"v": 1, "do": "generate", "max_gen_length": 1e3},
+        {"v": True, "do": "status"},
+        {"v": 1.0, "do": "status"},
+        {"v": 1, "do": "say", "text": "half a \ud83d"},
+        {"v": 1, "do": "generate", "prefix": "\udc80"},
     ],
 )
 def test_a_request_out_of_bounds_is_refused(message: object) -> None:
@@ -57,8 +64,44 @@ def test_a_request_out_of_bounds_is_refused(message: object) -> None:
         parse_request(json.dumps(message).encode())
 
 
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b'{"v": 1, "do": "generate", "n": 1, "n": 2}', "'n' twice"),
+        (b'{"v": 1, "do": "generate", "temperature": NaN}', "NaN, which is not JSON"),
+        (b'{"v": 1, "do": "generate", "temperature": [-Infinity]}', "-Infinity"),
+        (b'{"v": 1, "do": "generate", "temperature": 1e999}', "temperature is inf"),
+        (b'{"v": 1, "do": "generate", "temperature": 1e-310}', "give 0, or at least 1e-307"),
+        (b'{"v": 1, "do": "generate", "seed": ' + b"9" * 5000 + b"}", "not JSON"),
+        (b'{"v": 1, "do": "generate", "seed": ' + b"9" * 4000 + b"}", "seed is 999"),
+        (b'{"v": 1, "do": ' + b"[" * 60_000, "not JSON"),
+        (b'{"v": 1, "do": "status", "\\ud800\\u001b[2J": 1}', r"'\\ud800\\x1b[2J'"),
+        ('{"v": 1, "do": "status"}'.encode("utf-16"), "not JSON"),
+        (b'\xef\xbb\xbf{"v": 1, "do": "status"}', "not JSON"),
+        (b'"status"', "not an object"),
+    ],
+    ids=lambda value: str(value)[-50:],
+)
+def test_what_only_looks_like_a_request_is_refused_with_the_reason(line: bytes, why: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_request(line)
+    assert why in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
+def test_the_least_temperature_is_computed_and_less_is_refused() -> None:
+    """Below it `log(p + 1e-7) / t` overflows, and the sampler would divide nothing by nothing."""
+    random = np.random.RandomState(1)
+    for probabilities in ([0.0, 0.5, 0.3, 0.2], [0.0, 1.0, 0.0, 0.0], [0.4, 0.6, 0.0, 0.0]):
+        drawn = sample(np.array(probabilities, np.float32), checks.LEAST_TEMPERATURE, random)
+        assert drawn == 1
+    for refused in (np.nextafter(checks.LEAST_TEMPERATURE, 0), 5e-324):
+        with pytest.raises(UsageError, match="give 0, or at least"):
+            SamplingParams(temperature=[1.0, refused])
+
+
 WRONG: dict[str, list[Any]] = {
-    "temperature": ["0.5", True, -1, 10**400, [], [1, None, "x"], [[1]], {"a": 1}],
+    "temperature": ["0.5", True, -1, 1e-310, 10**400, [], [1, None, "x"], [[1]], {"a": 1}],
     "max_gen_length": ["5", True, 0, -1, 1.5, None, [5], 10**12],
     **{key: ["yes", 1, 0, None, []] for key in ("finish_sentence", "skip_fragment", "unescape")},
 }

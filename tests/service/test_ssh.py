@@ -34,8 +34,8 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin yes
 PermitUserEnvironment no
-AcceptEnv LANG LC_*
-SetEnv PATH={path} RNN_SOCKET={socket}
+AcceptEnv LANG LC_* RNN_*
+SetEnv PATH={path}
 Subsystem sftp internal-sftp
 """
 
@@ -53,18 +53,19 @@ class Pi:
             "ssh", "-F", "none", "-p", str(self.port), "-i", str(self.folder / key),
             "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",
             "-o", f"UserKnownHostsFile={self.folder}/known", "-o", "LogLevel=ERROR",
-            "-o", "SendEnv=LANG LC_*", *options, f"{getpass.getuser()}@127.0.0.1",
+            "-o", "SendEnv=LANG LC_* RNN_*", *options, f"{getpass.getuser()}@127.0.0.1",
         ]  # fmt: skip
 
     def run(
         self, command: str | bytes, key: str = "free", *options: str, **environment: str
     ) -> subprocess.CompletedProcess[bytes]:
         kept = {k: v for k, v in os.environ.items() if k != "LANG" and not k.startswith("LC_")}
+        asked = {"RNN_SOCKET": str(self.service.address)} if key == "free" else {}
         return subprocess.run(
             [*self.argv(key, *options), command],
             capture_output=True,
             stdin=subprocess.DEVNULL,
-            env={**kept, **environment},
+            env={**kept, **asked, **environment},
             timeout=GUARD,
         )
 
@@ -88,8 +89,8 @@ class Pi:
 
 
 @contextmanager
-def listening_sshd(folder: Path, address: Path) -> Iterator[int]:
-    """Yield the port on which an sshd of our own listens; $RNN_SOCKET is `address` there."""
+def listening_sshd(folder: Path) -> Iterator[int]:
+    """Yield the port on which an sshd of our own listens."""
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
     config, log = folder / "sshd_config", folder / "sshd.log"
@@ -97,7 +98,7 @@ def listening_sshd(folder: Path, address: Path) -> Iterator[int]:
 
     def start() -> tuple[subprocess.Popen[bytes], int]:
         port = free_port()
-        config.write_text(SSHD_CONFIG.format(folder=folder, port=port, path=path, socket=address))
+        config.write_text(SSHD_CONFIG.format(folder=folder, port=port, path=path))
         log.write_bytes(b"")
         daemon = subprocess.Popen([str(SSHD), "-D", "-E", log, "-f", config])
         wait_for(lambda: "listening" in log.read_text() or daemon.poll() is not None, what=log)
@@ -117,7 +118,7 @@ def listening_sshd(folder: Path, address: Path) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def pi(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pi]:
     folder = tmp_path_factory.mktemp("ssh")
-    for name in ("host", "free", "restricted"):
+    for name in ("host", "free", "restricted", "modelled"):
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True
         )
@@ -127,14 +128,18 @@ def pi(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pi]:
     shutil.copy(SCRIPT, beside)
     for name in ("rnn-generate", "rnn-speak"):
         (beside / name).symlink_to(program(name))
+    script = beside / "ssh-command"
+    of_key = {
+        "free": "",
+        "restricted": f'restrict,command="{script} --socket {folder}/control" ',
+        "modelled": f'restrict,command="{script} --model {model} --socket {folder}/none" ',
+    }
     (folder / "authorized").write_text(
-        (folder / "free.pub").read_text()
-        + f'restrict,command="{beside}/ssh-command" '
-        + (folder / "restricted.pub").read_text()
+        "".join(f"{line}{(folder / f'{key}.pub').read_text()}" for key, line in of_key.items())
     )
     with (
         running(folder, model, *QUIET) as service,
-        listening_sshd(folder, service.address) as port,
+        listening_sshd(folder) as port,
     ):
         yield Pi(folder, port, service)
 
@@ -182,6 +187,7 @@ def test_ctrl_c_here_stops_the_speech_there(pi: Pi, tty: tuple[str, ...]) -> Non
             [*pi.argv("free", *tty), "rnn-speak --text 'Never heard.'"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
+            env={**os.environ, "RNN_SOCKET": str(pi.service.address)},
         )
         assert process.stdout
         # Every word that it will ever print: the connection's end shows in nothing else.
@@ -229,6 +235,25 @@ def test_it_may_listen_to_events_and_its_end_is_seen(pi: Pi) -> None:
             pass
         process.terminate()
     wait_for(lambda: pi.service.descriptors() <= before)
+
+
+def test_what_a_client_sends_along_changes_nothing(pi: Pi, tmp_path: Path) -> None:
+    """Not even where sshd accepts it: the line in authorized_keys names the service."""
+    sent = {"RNN_SOCKET": str(tmp_path / "other"), "RNN_MODEL": "/etc/passwd", "RNN_DEBUG": "1"}
+    assert b'"spoken"' in pi.run("status", "restricted", **sent).stdout
+    plain = pi.run("generate --seed 1", "restricted")
+    along = pi.run("generate --seed 1", "restricted", **sent)
+    assert along.returncode == 0
+    assert along.stdout == plain.stdout
+    assert b"by the service" in along.stderr
+
+
+def test_a_key_may_be_for_a_model_instead_of_a_service(pi: Pi, model: Path) -> None:
+    expected = TextGenerator.load(model, "numpy").generate(seed=5)[0] + "\n"
+    done = pi.run("generate --seed 5", "modelled", RNN_MODEL="/etc/passwd")
+    assert done.stdout.decode() == expected
+    assert b"by the service" not in done.stderr
+    assert b"no service listens at" in pi.run("status", "modelled").stderr
 
 
 HOSTILE = [

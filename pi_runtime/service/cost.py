@@ -1,0 +1,42 @@
+"""What a request costs: the multiplications that its texts take, whatever its own size."""
+
+from __future__ import annotations
+
+from pi_runtime.errors import UsageError
+from pi_runtime.generation.params import SamplingParams
+from pi_runtime.model.manifest import Config
+from pi_runtime.service.limits import MULTIPLICATIONS
+
+TOKEN = 1_000_000
+"""What a token takes beside its network, in multiplications: drawing it, and Python's own work."""
+
+
+def per_token(config: Config, classes: int) -> int:
+    """Return about how many multiplications a token takes: its window through every layer."""
+    directions = 2 if config.rnn_bidirectional else 1
+    units, width = config.rnn_size, config.dim_embeddings
+    window, features = 0, width
+    for _ in range(config.rnn_layers):
+        window += directions * 4 * units * (width + units)
+        width = directions * units
+        features += width
+    return TOKEN + config.max_length * (window + features) + features * classes
+
+
+def of_texts(config: Config, classes: int, n: int, params: SamplingParams) -> int:
+    """Return about how many multiplications `n` texts take at most."""
+    longest = params.max_gen_length * 3 // 2 if params.finish_sentence else params.max_gen_length
+    return n * (longest + config.max_length) * per_token(config, classes)
+
+
+def check(cost: int, own: int, token: int) -> None:
+    """Check what a request costs. A text such as the service itself speaks is always allowed.
+
+    Raises:
+        UsageError: it is too much for one request.
+    """
+    if cost > max(MULTIPLICATIONS, own):
+        raise UsageError(
+            "that is too much work for one request",
+            f"ask for up to {MULTIPLICATIONS // token} tokens of this model",
+        )
