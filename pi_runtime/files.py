@@ -7,7 +7,7 @@ import errno
 import os
 import shlex
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -78,6 +78,32 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         raise OSError(errno.EINVAL, "is not a regular file", str(path))
     with replacement(path) as file:
         yield file
+
+
+def replace_together(files: Mapping[Path, bytes]) -> None:
+    """Write files that belong together; a file that has its content already is left alone.
+
+    All are complete and on the disk before the first takes its place; they do so in this order.
+
+    Raises:
+        OSError: one could not be written; nothing has changed, unless it was the taking place that
+            failed: then those before it have changed.
+    """
+    with contextlib.ExitStack() as taking_place:  # the last one in is the first one out
+        for path, content in reversed(list(files.items())):
+            if not _has(path, content):
+                file = taking_place.enter_context(replacing(path))
+                file.write(content)
+                file.flush()
+                with _naming(path):
+                    os.fsync(file.fileno())
+
+
+def _has(path: Path, content: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(content) and path.read_bytes() == content
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager
