@@ -20,7 +20,7 @@ MAX_ENTRIES = 10_000
 """How many names of a folder are looked at for what killed runs left."""
 
 _LEFT = re.compile(r"\..+\.rnn-\d+-[0-9a-f]{8}\.tmp", re.DOTALL)
-"""The name of a temporary file; install-pi's look the same."""
+"""The name of a temporary file."""
 
 _NAME_LENGTH = 50
 """Characters of the target's name in it: with four bytes each, a file system takes them all."""
