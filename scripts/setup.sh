@@ -94,6 +94,9 @@ need_encoders() { need_packages $ENCODER_PACKAGES; }
 # shellcheck disable=SC2086
 need_service() { need_packages $SERVICE_PACKAGES; }
 
+# For the library that lets changes of files go wrong.
+need_compiler() { need_packages gcc libc6-dev; }
+
 # need_rhvoice: RHVoice, which is in components that many systems leave out. It comes from there
 # without a change to this system's own sources and lists. What needs it is skipped without it.
 need_rhvoice() {

@@ -53,21 +53,25 @@ class Run:
         classes: int,
         corpus: Corpus,
         labels: npt.NDArray[np.float32] | None,
+        *,
+        single: bool,
     ) -> None:
         """Create the model, of V `classes`, with its initial weights.
 
-        `labels` are [texts, labels], one-hot.
+        `labels` are [texts, labels], one-hot; `single` says whether the text is a single one.
         """
         # Not at the top: these import TensorFlow, which takes seconds that errors should not take.
         with quiet_tensorflow():
             import keras
 
             from train.batches import Samples
+            from train.checkpoint import Sidecars
             from train.model import build_model
 
         self._name, self._folder = name, folder
         self._model_settings, self._settings = model, training
         self._vocabulary = vocabulary
+        self._sidecars = Sidecars.of(name, vocabulary, model, single=single)
         self._fingerprint = _fingerprint(corpus, model, training, vocabulary)
         samples = Samples(corpus, model.max_length, training.seed, labels)
         self._batches, self._validation = samples.split(training.train_size, training.batch_size)
@@ -97,7 +101,7 @@ class Run:
 
     @property
     def _resume_path(self) -> Path:
-        return self._folder / f"{self._name}_resume.npz"
+        return self._path("resume.npz")
 
     def start_from(self, network: Network) -> None:
         """Take the weights of a trained network."""
@@ -106,31 +110,24 @@ class Run:
         set_network(self._model, network)
 
     def resume(self) -> None:
-        """Take the state after the last complete epoch of an interrupted training."""
-        from train.checkpoint import TrainingState
+        """Take the state after the last complete epoch of an interrupted training.
 
-        state = TrainingState.read(self._resume_path)
-        if state.fingerprint != self._fingerprint:
-            raise TrainingError(
-                f"{self._resume_path} is a training on other texts or with other settings",
-                "give the same again, or train without --resume",
-            )
-        for variable, value in zip(self._variables(), state.variables, strict=True):
+        Its files are written again, as they may be those of the epoch before, or not all be there.
+        """
+        from train.resume import TrainingState
+
+        variables = list(self._variables())
+        like = [np.asarray(variable) for variable in variables]
+        state = TrainingState.read(self._resume_path, self._fingerprint, like)
+        for variable, value in zip(variables, state.variables, strict=True):
             variable.assign(value)
         self.epoch, self._losses, self._val_losses = state.epoch, state.losses, state.val_losses
+        self._write()
 
     def _variables(self) -> Iterator[Any]:
         self._model.optimizer.build(self._model.trainable_variables)
         yield from self._model.variables
         yield from self._model.optimizer.variables
-
-    def write_sidecars(self, *, single: bool) -> None:
-        """Write the vocab and the config, which do not change."""
-        from train.checkpoint import write_sidecars
-
-        write_sidecars(
-            self._folder, self._name, self._vocabulary, self._model_settings, single=single
-        )
 
     def train_epoch(self, callbacks: Sequence[Any]) -> None:
         """Train an epoch and write its files."""
@@ -162,13 +159,10 @@ class Run:
         self._write()
 
     def _write(self) -> None:
-        from train.checkpoint import TrainingState, write_weights
+        from pi_runtime.files import replace_together
+        from train.checkpoint import weights_file
+        from train.resume import TrainingState
 
-        network = self.network
-        write_weights(self._folder / f"{self._name}_weights.hdf5", network)
-        every = self._settings.save_epochs
-        if every and self.epoch % every == 0 and self.epoch < self._settings.num_epochs:
-            write_weights(self._folder / f"{self._name}_weights_epoch_{self.epoch}.hdf5", network)
         state = TrainingState(
             self.epoch,
             self._losses,
@@ -176,7 +170,19 @@ class Run:
             self._fingerprint,
             [np.asarray(variable) for variable in self._variables()],
         )
-        state.write(self._resume_path)
+        weights = weights_file(self.network, self._sidecars)
+        # The state first: from it, --resume completes what a power cut interrupts here. Then the
+        # weights, which tell which sidecars they need, so that old ones are refused beside them.
+        files = {self._resume_path: state.to_bytes(), self._path("weights.hdf5"): weights}
+        every = self._settings.save_epochs
+        if every and self.epoch % every == 0 and self.epoch < self._settings.num_epochs:
+            files[self._path(f"weights_epoch_{self.epoch}.hdf5")] = weights
+        files[self._path("vocab.json")] = self._sidecars.vocab
+        files[self._path("config.json")] = self._sidecars.config
+        replace_together(files)
+
+    def _path(self, ending: str) -> Path:
+        return self._folder / f"{self._name}_{ending}"
 
     def report(self) -> Epoch:
         """Return the results of the last epoch."""

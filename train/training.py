@@ -44,9 +44,10 @@ def train(
 ) -> Network:
     """Train on texts; write NAME_weights.hdf5, NAME_vocab.json and NAME_config.json in `folder`.
 
-    Existing files of these names are replaced. The weights are written after each epoch, and with
-    them NAME_resume.npz, from which `resume` continues an interrupted training; it is removed when
-    the training is complete. The result is the trained network: arrays of float32.
+    Existing files of these names are replaced together after the first epoch, and the weights after
+    each. With them NAME_resume.npz is written, from which `resume` continues an interrupted
+    training; it is removed when the training is complete. The result is the trained network:
+    arrays of float32.
 
     `labels`, one per text, help while training and are not part of the network. `start` is
     fine-tuned instead of a new network. `after_epoch` is called with the results of each epoch.
@@ -88,12 +89,21 @@ def train(
     corpus = Corpus.encode(
         texts, vocabulary, model.max_length, word_level=model.word_level, single_text=single
     )
-    run = Run(name, Path(folder), model, training, vocabulary, classes, corpus, _one_hot(labels))
+    run = Run(
+        name,
+        Path(folder),
+        model,
+        training,
+        vocabulary,
+        classes,
+        corpus,
+        _one_hot(labels),
+        single=single,
+    )
     if resume:
         run.resume()
     elif start:
         run.start_from(start.network)
-    run.write_sidecars(single=single)
     while run.epoch < training.num_epochs:
         run.train_epoch(callbacks)
         after_epoch(run.report())

@@ -136,16 +136,22 @@ def schedule(text: str) -> tuple[float, ...]:
         return checked("--temperature", checks.temperature, str)(text)  # type: ignore[no-any-return]
 
 
-def target(option: str, instead_of_stdout: str) -> Callable[[str], Path]:
-    """Return an argparse type for a file to be written; "-" is told what is there instead."""
+def target(option: str, instead_of_stdout: str, *, replaced: bool = True) -> Callable[[str], Path]:
+    """Return an argparse type for a file to be written; "-" is told what is there instead.
+
+    `replaced` says that an existing file will be replaced as a whole.
+    """
 
     def check(name: str) -> Path:
         # Here, not above: a warm one-off writes no files.
-        from pi_runtime.files import checked_target
+        from pi_runtime.files import check_replaceable, checked_target
 
         if name == "-":
             raise UsageError(f"{option} - is no file", instead_of_stdout)
-        return checked_target(name, option)
+        path = checked_target(name, option)
+        if replaced:
+            check_replaceable(path, option)
+        return path
 
     return check
 

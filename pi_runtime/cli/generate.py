@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         "  rnn-generate colab.tflite\n"
         '  rnn-generate colab.tflite --prefix "Once" --temperature 0.5 --seed 7\n'
         "  rnn-generate colab.tflite -n 100 -o texts.txt\n"
+        "  rnn-generate colab.tflite --append -o diary.txt\n"
         "  rnn-generate colab.tflite -n 100 -0 | xargs -0 -n 1 echo\n"
         "  rnn-generate colab.tflite --interactive",
     )
@@ -73,9 +74,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o",
         "--output",
-        type=target("-o", "leave it out: text goes to stdout anyway"),
+        type=target("-o", "leave it out: text goes to stdout anyway", replaced=False),
         metavar="FILE",
-        help="write there, not stdout",
+        help="write there, not stdout; a file appears when all of it is there",
+    )
+    parser.add_argument(
+        "--append",
+        action="store_true",
+        help="add each text at the end of FILE as it is done, instead of replacing it",
     )
     between = parser.add_mutually_exclusive_group()
     between.add_argument(
@@ -83,7 +89,8 @@ def _parser() -> argparse.ArgumentParser:
         type=_separator,
         metavar="S",
         help="what stands between two texts, with \\n, \\t and \\\\ (default: a line break, and an "
-        "empty line as well if one of the two has a line break of its own)",
+        "empty line as well if one of the two has a line break of its own); with --append, behind "
+        "each",
     )
     between.add_argument(
         "-0", "--null", action="store_true", help="end each text with NUL, as for xargs -0"
@@ -123,12 +130,7 @@ def _generate(argv: list[str]) -> int:
         runs = [{**sampling, "temperature": (t,)} for t in SAMPLE_TEMPERATURES]
     clock = _Clock()
     if args.output is not None:
-        # Here, not above: a reply of the service needs no files.
-        from pi_runtime.files import whole_chunks
-
-        with whole_chunks(args.output) as write:
-            for chunk in _chunks(source, args, runs, clock):
-                write(chunk)
+        _write(args, source, runs, clock)
     elif args.n == 1 and not args.json and not args.samples:
         for piece in source.pieces(args, sampling):
             emit(clock.count(piece))
@@ -140,9 +142,31 @@ def _generate(argv: list[str]) -> int:
     return 0
 
 
+def _write(
+    args: argparse.Namespace,
+    source: _Model | _Service,
+    runs: list[dict[str, Any]],
+    clock: _Clock,
+) -> None:
+    """Write the texts to the file that was named."""
+    # Here, not above: a warm one-off writes no files.
+    from pi_runtime.files import appended_texts, whole_texts
+
+    end = "\0" if args.null else "\n" if args.separator is None else args.separator
+    with appended_texts(args.output, end) if args.append else whole_texts(args.output) as write:
+        for chunk in _chunks(source, args, runs, clock):
+            write(chunk)
+
+
 def _check(args: argparse.Namespace) -> None:
     """Refuse options that mean nothing together with the others."""
     check_generation(args)
+    if args.append and args.output is None:
+        raise UsageError("--append has no file", "name one with -o")
+    if args.output is not None and not args.append:
+        from pi_runtime.files import check_replaceable
+
+        check_replaceable(args.output, "-o, or add --append")
     if args.interactive:
         used = ("model", "interactive", "top_n", "prefix", "backend", "threads", "local")
         refuse_others(args, used, "with --interactive")
@@ -279,19 +303,20 @@ def _chunks(
     A bar shows how far it is, unless the texts go to the terminal themselves.
     """
     total = args.n * len(runs)
+    more = args.append and args.output.is_file() and args.output.stat().st_size > 0
     silent = args.quiet or total == 1 or (args.output is None and sys.stdout.isatty())
     bar = open_bar(total, quiet=silent, unit="text", leave=False, delay=DELAY)
     try:
         for number, sampling in enumerate(runs):
             if args.samples and not args.json:
-                apart = "\n" if number else ""
+                apart = "\n" if number or more else ""
                 yield f"{apart}# temperature {sampling['temperature'][0]}\n"
             begun = clock.seconds()
-            between = Between(args)
+            between = Between(args, more=more and not args.samples)
             for index, text in enumerate(counted(source.texts(args, sampling), bar)):
                 clock.count(text)
                 if not args.json:
-                    yield between.around(text, last=index == args.n - 1)
+                    yield between.around(text, last=index == args.n - 1 and not args.append)
                     continue
                 record = {
                     "text": text,
@@ -312,10 +337,11 @@ def _chunks(
 class Between:
     """What stands between texts. It remembers of the one before whether it had a line break."""
 
-    def __init__(self, args: argparse.Namespace) -> None:
+    def __init__(self, args: argparse.Namespace, *, more: bool = False) -> None:
+        """`more` says that the texts follow others, which are taken for single lines."""
         self._separator = "\0" if args.null else args.separator
         self._end = "\0" if args.null else "\n"
-        self._broken: bool | None = None
+        self._broken: bool | None = False if more else None
 
     def around(self, text: str, *, last: bool) -> str:
         """Return a text with what belongs before and behind it."""

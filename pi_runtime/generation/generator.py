@@ -197,12 +197,14 @@ class TextGenerator:
         *,
         params: SamplingParams | None = None,
     ) -> None:
-        """Write `n` texts to a UTF-8 file, one per line, in order, as they are done. See `texts`.
+        """Write `n` texts to a UTF-8 file, one per line, in order. See `texts`.
+
+        The file appears when all of them are in it; until then, an older one stays.
 
         >>> TextGenerator.load("colab.tflite").generate_to_file("texts.txt", n=5, seed=7)
 
         Raises:
-            OSError: the file cannot be written; it holds the whole lines that could be.
+            OSError: the file cannot be written; an older one is as it was.
         """
         texts = self.texts(n, prefix, temperature, max_gen_length, seed, params=params)
         with whole_lines(Path(path)) as write:

@@ -95,9 +95,13 @@ class WavFile:
     ) -> None:
         if isinstance(error, _ENDED_EARLY) and self._bytes:
             kind, error, trace = None, None, None
-        if error is None:
-            self._file.seek(0)
-            self._file.write(wav_header(self.rate or SILENT_RATE, self._bytes))
+        try:
+            if error is None:
+                self._file.seek(0)
+                self._file.write(wav_header(self.rate or SILENT_RATE, self._bytes))
+        except BaseException as failure:
+            self._replacing.__exit__(type(failure), failure, failure.__traceback__)
+            raise
         self._replacing.__exit__(kind, error, trace)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from pi_runtime.model.network import FloatArray, Lstm, Network
 from train import ModelSettings
-from train.checkpoint import write_sidecars, write_weights
+from train.checkpoint import Sidecars, weights_file
 
 EMBEDDING = 100
 """Width of the embedding: textgenrnn's default."""
@@ -60,6 +60,8 @@ def write_checkpoint(
         dim_embeddings=network.embedding.shape[1],
     )
     weights = folder / "model_weights.hdf5"
-    write_weights(weights, network)
-    write_sidecars(folder, "model", vocabulary, settings, single="<s>" not in vocabulary)
+    sidecars = Sidecars.of("model", vocabulary, settings, single="<s>" not in vocabulary)
+    weights.write_bytes(weights_file(network, sidecars))
+    (folder / "model_vocab.json").write_bytes(sidecars.vocab)
+    (folder / "model_config.json").write_bytes(sidecars.config)
     return weights

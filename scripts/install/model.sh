@@ -55,13 +55,14 @@ take_model() {
     target=$(model_of "$name") unit=$(unit "$2")
     if [ "$file" ]; then
         step "the model: $(basename -- "$file")"
-        candidate=$(mktemp --suffix=.tflite "$models/.candidate.XXXXXX")
+        quietly rm -f "$models"/.candidate.*.tflite "$models/.previous.tflite" # a killed run's
+        candidate=$(temporary_for "$target") || false # the subshell is not to report it, too
         at_exit+=("rm -f '$candidate' '$models/.previous.tflite'")
         quietly cp -- "$file" "$candidate"
-        chmod 644 "$candidate"
+        quietly chmod 644 "$candidate"
         prove "$candidate" || die "$step does not run here: $refusal – $(stays "$target")"
-        [ ! -e "$target" ] || ln -f "$target" "$models/.previous.tflite"
-        mv "$candidate" "$target"
+        [ ! -e "$target" ] || quietly ln -f "$target" "$models/.previous.tflite"
+        quietly settle "$candidate" "$target"
     fi
     if [ ! -e "$target" ]; then
         say "no model yet: sudo install-pi --model FILE, or scripts/deploy from the desktop"
@@ -81,8 +82,7 @@ refused() {
     local why
     why=$(journalctl --no-pager -o cat -n 20 -u "$2" 2>/dev/null | grep -E '^(error: |not reloaded)' | tail -n 1) || true
     why=${why#error: }
-    if [ -e "$models/.previous.tflite" ]; then
-        mv "$models/.previous.tflite" "$1"
+    if [ -e "$models/.previous.tflite" ] && quietly settle "$models/.previous.tflite" "$1"; then
         quietly systemctl restart "$2.service" || true
         die "$step with the new model: ${why:-it failed} – the old one is back; journalctl -u $2"
     fi

@@ -93,18 +93,24 @@ install_program() {
         pip wheel --no-deps --wheel-dir "$work/wheel" "$work/source"
         package=$(echo "$work"/wheel/*.whl)
     fi
+    # Until it is complete, the next run begins again.
+    rm -f "$home/sum"
     pip install ${fetch[@]+"${fetch[@]}"} --upgrade --upgrade-strategy only-if-needed "$package"
     pip install ${fetch[@]+"${fetch[@]}"} --force-reinstall --no-deps "$package"
-    install -m 755 "$source/scripts/ssh-command" "$home/bin/"
-    install -m 644 "$source/README.md" "$home/"
+    quietly put_file "$source/scripts/ssh-command" "$home/bin/ssh-command" 755
+    quietly put_file "$source/README.md" "$home/README.md" 644
     # For `sudo install-pi` without the checkout.
     if [ "$source" != "$home/source" ]; then
-        rm -rf "$home/source"
-        copy_sources "$home/source"
+        rm -rf "$home/source.new" "$home/source.old"
+        copy_sources "$home/source.new"
+        [ ! -e "$home/source" ] || mv -T "$home/source" "$home/source.old"
+        mv -T "$home/source.new" "$home/source"
+        rm -rf "$home/source.old"
     fi
     for command in $COMMANDS; do ln -sfn "$home/bin/$command" "/usr/local/bin/$command"; done
     ln -sfn "$home/source/scripts/install-pi" /usr/local/bin/install-pi
-    echo "$sum" >"$home/sum"
+    quietly sync -f "$home"
+    quietly put_file - "$home/sum" 644 <<<"$sum"
 }
 
 COMMANDS="rnn-generate rnn-speak rnn-speakd rnn-doctor"

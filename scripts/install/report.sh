@@ -65,7 +65,7 @@ tidy() {
     local command
     trap - ERR
     hush
-    for command in "${at_exit[@]}"; do eval "$command"; done
+    for command in "${at_exit[@]}"; do eval "$command" || true; done
     [ -z "$log" ] || [ -s "$log" ] || rm -f "$log" # nothing was done yet
 }
 

@@ -39,10 +39,11 @@ install_units() {
     step "units and settings"
     # Drop-ins first: no service starts without its sandbox.
     for file in $DROP_INS; do
-        quietly install -D -m 644 "$source/systemd/rnn-speak.service.d/${file##*/}" "/etc/systemd/system/$file"
+        quietly install -d -m 755 "/etc/systemd/system/${file%/*}"
+        quietly put_file "$source/systemd/rnn-speak.service.d/${file##*/}" "/etc/systemd/system/$file" 644
     done
     for file in $UNITS; do
-        quietly install -m 644 "$source/systemd/$file" "/etc/systemd/system/$file"
+        quietly put_file "$source/systemd/$file" "/etc/systemd/system/$file" 644
     done
     quietly install -d -m 755 "$models"
     ! systemd_runs || quietly systemctl daemon-reload
@@ -62,8 +63,7 @@ write_settings() {
     *) options="$options --engine $2" ;;
     esac
     sed -e "s/^OPTIONS=.*/OPTIONS=\"$options\"/" -e "s/reload rnn-speak/reload $(unit "$1")/" \
-        "$source/systemd/rnn-speak.default" >"$file.new"
-    mv "$file.new" "$file"
+        "$source/systemd/rnn-speak.default" | quietly put_file - "$file" 644 || false
 }
 
 # start NAME: start the service, or let it take what changed. Fails if it does not come up.

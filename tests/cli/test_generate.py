@@ -7,8 +7,8 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +21,7 @@ from pi_runtime.cli.generate import Between
 from pi_runtime.generation.interactive import InteractiveText
 from tests.helpers.checkpoints import packed_model, small_network, small_vocab
 from tests.helpers.commands import program, run_command
+from tests.helpers.processes import wait_for
 
 PROGRAM = program("rnn-generate")
 
@@ -246,18 +247,38 @@ def test_interrupted_it_says_nothing_and_leaves_with_130(endless: Path) -> None:
         assert process.stderr.read() == b""
 
 
-def test_interrupted_a_file_holds_whole_lines(endless: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_interrupted_the_old_file_stays(endless: Path, tmp_path: Path, number: int) -> None:
     path = tmp_path / "out.txt"
+    path.write_text("old\n")
     argv = [PROGRAM, str(endless), "--backend", "numpy", "-n", "1000000", "--max-gen-length", "200"]
     with subprocess.Popen([*argv, "-o", str(path)], stderr=subprocess.PIPE) as process:
-        deadline = time.monotonic() + 60
-        while not (path.exists() and path.stat().st_size) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
-    content = path.read_text("utf-8")
-    assert content.endswith("\n")
-    assert "e" in content
+        wait_for(
+            lambda: any(each.stat().st_size for each in tmp_path.glob(".out.txt.rnn-*.tmp")),
+            "a text",
+        )
+        process.send_signal(number)
+        process.wait(30)
+    assert path.read_text() == "old\n"
+    done = generate(endless, "--max-gen-length", 20, "-o", path)
+    assert done.returncode == 0, done.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["out.txt"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_an_appended_file_keeps_what_is_done(
+    endless: Path, tmp_path: Path, number: int
+) -> None:
+    path = tmp_path / "out.txt"
+    path.write_text("old\n")
+    argv = [PROGRAM, str(endless), "--backend", "numpy", "-n", "1000000", "--max-gen-length", "200"]
+    with subprocess.Popen([*argv, "--append", "-o", str(path)], stderr=subprocess.PIPE) as process:
+        wait_for(lambda: path.stat().st_size > 1000, "some texts")
+        process.send_signal(number)
+        process.wait(30)
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    assert lines[0] == "old\n"
+    assert lines[-1].endswith("\n")
 
 
 @pytest.fixture
@@ -274,13 +295,78 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_full_disk_is_one_line_and_whole_lines(endless: Path, small_disk: Path) -> None:
+@pytest.mark.parametrize("append", [(), ("--append",)])
+def test_a_full_disk_is_one_line_and_loses_nothing(
+    endless: Path, small_disk: Path, append: tuple[str, ...]
+) -> None:
     path = small_disk / "out.txt"
-    done = generate(endless, "-n", 2000, "--max-gen-length", 300, "-o", path)
+    path.write_text("old\n")
+    done = generate(endless, "-n", 2000, "--max-gen-length", 300, "-o", path, *append)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == f"error: {path}: no space left on device"
-    lines = path.read_text("utf-8")
-    assert lines.endswith("\n")
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    assert lines[0] == "old\n"
+    assert all(line.endswith("\n") for line in lines)
+    assert (len(lines) > 1) == bool(append)
+    assert [each.name for each in small_disk.iterdir()] == ["out.txt"]
+
+
+APPENDED = [
+    ((), "old\n", "old\n{0}\n{1}\n"),
+    ((), "half", "half\n{0}\n{1}\n"),
+    ((), "", "{0}\n{1}\n"),
+    (("-0",), "old\0", "old\0{0}\0{1}\0"),
+    (("--separator", r"\n--\n"), "old\n--\n", "old\n--\n{0}\n--\n{1}\n--\n"),
+    (("--separator", ""), "old", "old{0}{1}"),
+]
+
+
+@pytest.mark.parametrize(("options", "old", "new"), APPENDED)
+def test_texts_are_appended(
+    endless: Path, tmp_path: Path, options: tuple[str, ...], old: str, new: str
+) -> None:
+    path = tmp_path / "out.txt"
+    path.write_text(old)
+    argv = ("-n", 2, "--max-gen-length", 20, "--seed", 1)
+    done = generate(endless, *argv, *options, "--append", "-o", path)
+    assert done.returncode == 0, done.stderr
+    texts = generate(endless, *argv).stdout.splitlines()
+    assert path.read_text("utf-8") == new.format(*texts)
+
+
+def test_many_runs_append_to_one_file(endless: Path, tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    argv = [PROGRAM, str(endless), "--backend", "numpy", "--json", "-n", "30", "-q"]
+    argv += ["--append", "-o", str(path), "--seed"]
+    runs = [subprocess.Popen([*argv, str(seed)]) for seed in range(4)]
+    assert [run.wait(120) for run in runs] == [0] * 4
+    records = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    found = sorted((record["seed"], record["index"]) for record in records)
+    assert found == [(seed, index) for seed in range(4) for index in range(30)]
+
+
+def test_what_no_file_can_replace_is_written_to_at_once(endless: Path, tmp_path: Path) -> None:
+    argv = (endless, "--max-gen-length", 20, "--seed", 1)
+    text = generate(*argv).stdout
+    link = tmp_path / "link"
+    link.symlink_to("/dev/stdout")
+    for name in ("/dev/stdout", link):
+        assert generate(*argv, "-o", name).stdout == text
+    kept = tmp_path / "kept"
+    kept.write_text("old\n")
+    with kept.open("a") as file:
+        subprocess.run([PROGRAM, *map(str, argv), "-q", "-o", "/dev/stdout"], stdout=file)
+    assert kept.read_text("utf-8") == f"old\n{text}"
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen([PROGRAM, *map(str, argv), "-o", str(tmp_path / "pipe")], stderr=-1):
+        assert (tmp_path / "pipe").read_text("utf-8") == text
+    full = generate(*argv, "-o", "/dev/full")
+    assert full.returncode == 1
+    assert full.stderr.splitlines()[-1] == "error: /dev/full: no space left on device"
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(tmp_path / "s"))
+        done = generate(*argv, "-o", tmp_path / "s")
+    assert done.stderr == f"error: {tmp_path}/s: is a socket – name another with -o\n"
 
 
 @pytest.fixture(scope="session")

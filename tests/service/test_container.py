@@ -238,7 +238,7 @@ def test_deploy_brings_a_new_model_and_keeps_the_old_where_it_is_bad(
     assert done.returncode == 1, "one of two hosts cannot be reached"
     assert "root@127.0.0.1: == rnn-speak runs with" in done.stdout
     assert target.read_bytes() == model.read_bytes()
-    assert not list(container.root.glob("tmp/tmp.*")), "nothing is left behind"
+    assert not list(container.root.glob("tmp/rnn-deploy.*")), "nothing is left behind"
 
 
 def test_uninstalled_nothing_is_left(container: Container) -> None:

@@ -6,17 +6,21 @@
 from __future__ import annotations
 
 import doctest
+import hashlib
+import json
 from pathlib import Path
 
+import h5py
+import keras
 import numpy as np
 import pytest
 
 from convert.checkpoint import read_checkpoint
 from pi_runtime.backends.reference import window_probabilities
 from tests.helpers.checkpoints import small_network, small_vocab
-from train import Epoch, ModelSettings, Start, TrainingError, TrainSettings, train, training
+from train import Epoch, ModelSettings, Start, TrainSettings, train, training
 from train.batches import Samples
-from train.checkpoint import TrainingState, write_weights
+from train.checkpoint import Sidecars, weights_file
 from train.corpus import Corpus, make_vocabulary
 from train.model import build_model, network_of, set_network
 
@@ -57,7 +61,8 @@ def test_the_first_step_is_as_long_as_it_should_be(optimizer: str) -> None:
 def test_weights_go_into_a_file_and_back(settings: ModelSettings, tmp_path: Path) -> None:
     model = build_model(12, settings)
     network = network_of(model)
-    write_weights(tmp_path / "a_weights.hdf5", network)
+    sidecars = Sidecars.of("a", small_vocab(12), settings, single=False)
+    (tmp_path / "a_weights.hdf5").write_bytes(weights_file(network, sidecars))
     read = read_checkpoint(tmp_path / "a_weights.hdf5")
     assert read.layout.endswith("Keras 2.2.4")
     for name, array in network.arrays().items():
@@ -162,22 +167,46 @@ def test_a_training_that_was_cut_goes_on_as_if_it_had_not_been(tmp_path: Path) -
     ]
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"PK\x03\x04", b"nonsense" * 99, TrainingState(1, [], [], "", []), None]
-)
-def test_a_state_that_cannot_be_read_is_one_line(
-    content: bytes | TrainingState | None, tmp_path: Path
-) -> None:
-    path = tmp_path / "a_resume.npz"
-    if isinstance(content, TrainingState):
-        content.write(path)
-        path.write_bytes(path.read_bytes()[:-40])
-    elif content is not None:
-        path.write_bytes(content)
-    with pytest.raises(TrainingError) as caught:
-        TrainingState.read(path)
-    assert str(caught.value).endswith(" – train without --resume")
-    assert "\n" not in str(caught.value)
+def test_keras_itself_reads_the_weights_and_looks_past_the_hashes(tmp_path: Path) -> None:
+    network = network_of(build_model(12, MODELS[0]))
+    sidecars = Sidecars.of("a", small_vocab(12), MODELS[0], single=False)
+    path = tmp_path / "a_weights.hdf5"
+    path.write_bytes(weights_file(network, sidecars))
+    model = build_model(12, MODELS[0])  # its layers have textgenrnn's names
+    model.load_weights(path, by_name=True)
+    windows = np.random.default_rng(1).integers(0, 12, (9, 5)).astype(np.int32)
+    expected = window_probabilities(network, windows)
+    assert np.abs(model.predict(windows, verbose=0) - expected).max() < 1e-5
+
+
+def test_the_weights_tell_the_hashes_of_their_sidecars(tmp_path: Path) -> None:
+    texts = ["the quick brown fox jumps over the lazy dog " * 3]
+    train(texts, "a", MODELS[0], TrainSettings(num_epochs=1, gen_epochs=0), folder=tmp_path)
+    with h5py.File(tmp_path / "a_weights.hdf5") as file:
+        told = json.loads(file.attrs["textgenrnn_pi_sidecars"])
+    assert told == {
+        kind: hashlib.sha256((tmp_path / f"a_{kind}.json").read_bytes()).hexdigest()
+        for kind in ("vocab", "config")
+    }
+
+
+def test_a_set_that_a_power_cut_left_mixed_is_completed_from_its_state(tmp_path: Path) -> None:
+    texts = ["the quick brown fox jumps over the lazy dog " * 3]
+    settings = TrainSettings(num_epochs=2, gen_epochs=0)
+
+    def stop(_: Epoch | None) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(texts, "a", MODELS[0], settings, folder=tmp_path, after_epoch=stop)
+    written = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    (tmp_path / "a_vocab.json").write_bytes(b"{}")
+    (tmp_path / "a_config.json").unlink()
+    (tmp_path / "a_weights.hdf5").write_bytes(b"old")
+    begun = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: stop(None))
+    with pytest.raises(KeyboardInterrupt):
+        train(texts, "a", MODELS[0], settings, folder=tmp_path, resume=True, callbacks=[begun])
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == written
 
 
 def test_a_network_whose_vocabulary_has_a_gap_is_fine_tuned(tmp_path: Path) -> None:

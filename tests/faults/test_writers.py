@@ -1,0 +1,55 @@
+"""After a fault at any point, what is there is the old or the new, and nothing else remains.
+
+The full table: `python -m tests.faults all`.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.faults.shim import needs_compiler
+from tests.faults.table import Result, Trial
+from tests.faults.writers import QUICK, WRITERS, Writer
+from tests.helpers.commands import needs_tensorflow
+
+pytestmark = [needs_compiler, pytest.mark.timeout(1200)]
+
+SLOW = [writer for writer in WRITERS if writer.slow]
+SAMPLE = 12
+"""Faults of a slow writer."""
+
+
+def assert_nothing_was_lost(results: list[Result]) -> None:
+    offences = [each for each in results if each.state == "lost" or each.stray or each.wrong]
+    assert not offences
+
+
+def names(writers: tuple[Writer, ...] | list[Writer]) -> list[str]:
+    return [writer.name for writer in writers]
+
+
+@pytest.mark.parametrize("writer", QUICK, ids=names(QUICK))
+def test_each_fault_at_each_point(writer: Writer, tmp_path: Path) -> None:
+    trial = Trial(writer, tmp_path)
+    assert trial.points >= 4
+    assert_nothing_was_lost([trial.fault(*point) for point in trial.points_and_kinds()])
+
+
+@pytest.mark.parametrize("writer", QUICK, ids=names(QUICK))
+def test_killed_at_any_moment(writer: Writer, tmp_path: Path) -> None:
+    trial = Trial(writer, tmp_path)
+    assert_nothing_was_lost([trial.kill(seconds) for seconds in trial.moments(5)])
+
+
+@needs_tensorflow
+@pytest.mark.long
+@pytest.mark.parametrize("writer", SLOW, ids=names(SLOW))
+def test_some_faults_of_slow_writers(writer: Writer, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    trial = Trial(writer, tmp_path)
+    points = random.Random(0).sample(trial.points_and_kinds(), SAMPLE)
+    assert_nothing_was_lost([trial.fault(*point) for point in points])
+    assert_nothing_was_lost([trial.kill(seconds) for seconds in trial.moments(3)])
