@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -47,6 +47,8 @@ class Checkpoint:
     """The file's Keras layout and version, for people to read."""
     notes: tuple[str, ...] = ()
     """What of the file was kept out, for people to read."""
+    sidecars: Mapping[str, str] = field(default_factory=dict)
+    """The SHA-256 of the "vocab" and the "config" written with it, if the file tells them."""
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -138,7 +140,8 @@ def _checkpoint(path: Path, digest: str, contents: Contents) -> Checkpoint:
     notes: tuple[str, ...] = ()
     if any(arrays for name, arrays in layers.items() if name.startswith(CONTEXT)):
         notes = ("trained with labels; their layer is left out, the text needs none",)
-    return Checkpoint(path, digest, network, f"{layout}, Keras {contents.version}", notes)
+    layout = f"{layout}, Keras {contents.version}"
+    return Checkpoint(path, digest, network, layout, notes, contents.sidecars)
 
 
 def _used(layers: Mapping[str, tuple[FloatArray, ...]]) -> list[FloatArray]:

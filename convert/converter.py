@@ -204,6 +204,7 @@ def _read(
         config_path,
         max_length,
         word_level=word_level,
+        sealed=checkpoint.sidecars,
     )
     vocabulary = Vocabulary(
         sidecars.vocab, checkpoint.network.classes, word_level=sidecars.config.word_level

@@ -6,6 +6,7 @@ Keras's own loader is never used: it can be made to run code.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -27,6 +28,9 @@ from pi_runtime.errors import shown
 
 MAX_DEPTH = 8
 """Of groups in a Keras 3 file."""
+SIDECARS = "textgenrnn_pi_sidecars"
+"""The attribute by which weights of rnn-train tell their vocab and config: JSON, with the SHA-256
+of the file for each of "vocab" and "config"."""
 GIVE_WEIGHTS = "give the _weights.hdf5 that textgenrnn saved"
 
 
@@ -38,6 +42,8 @@ class Contents:
     layers: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     arrays: list[h5py.Dataset] = field(default_factory=list)
     """Each once, however often it is named; their values are not read yet."""
+    sidecars: dict[str, str] = field(default_factory=dict)
+    """The SHA-256 of the "vocab" and the "config" written with it, if the file tells them."""
 
 
 def contents_of(file: h5py.File, size: int, real_names: Mapping[str, str] | None) -> Contents:
@@ -50,10 +56,20 @@ def contents_of(file: h5py.File, size: int, real_names: Mapping[str, str] | None
     """
     root = subgroup(file, "model_weights") if "model_weights" in file else file
     if "layer_names" in root.attrs or "layer_names0" in root.attrs:
-        return _Reader(size, text(root, "keras_version") or "?").by_names(root)
+        contents = _Reader(size, text(root, "keras_version") or "?").by_names(root)
+        contents.sidecars = _sidecars(text(file, SIDECARS))
+        return contents
     if any(name in file for name in _KERAS_3_ROOTS):
         return _Reader(size, "3").keras_3(file, real_names)
     raise Refused("an HDF5 file, but not Keras weights", GIVE_WEIGHTS)
+
+
+def _sidecars(told: str | None) -> dict[str, str]:
+    try:
+        hashes = json.loads(told or "{}")
+        return {name: str(hashes[name]) for name in ("vocab", "config") if name in hashes}
+    except (ValueError, TypeError, RecursionError):
+        raise Refused(f"its attribute {SIDECARS} is damaged") from None
 
 
 _KERAS_3_ROOTS = ("layers", "_layer_checkpoint_dependencies")

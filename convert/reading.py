@@ -52,6 +52,8 @@ class Contents:
     version: str
     """Of the Keras that wrote it, or "?"; control characters are escaped."""
     layers: dict[str, Stored]
+    sidecars: dict[str, str]
+    """The SHA-256 of the "vocab" and the "config" written with it, if the file tells them."""
 
 
 def read_layers(file: IO[bytes], size: int) -> Contents:
@@ -110,7 +112,7 @@ def _receive(child: subprocess.Popen[bytes], size: int) -> Contents:
     for name, entries in head["layers"]:
         names = tuple(entry[0] for entry in entries)
         layers[name] = Stored(names, tuple(arrays[entry[1]] for entry in entries))
-    return Contents(shown(head["version"], 40), layers)
+    return Contents(shown(head["version"], 40), layers, head["sidecars"])
 
 
 def _head(pipe: IO[bytes]) -> dict[str, Any]:

@@ -76,6 +76,11 @@ def find_sidecars(
                 f"{shown(config_path)} was not written with {shown(weights.name)}",
                 "give it with --config if it is right all the same",
             )
+    if "config" in sealed and not config and max_length is None:
+        raise SidecarError(
+            f"{shown(weights.name)} was written with a config that is not beside it",
+            "put its _config.json there, or give --config or --max-length",
+        )
     ids = vocab.ids if vocab else stock_vocab()
     raw = config.members if config else {}
     word_level, why = _level(raw, ids, word_level)

@@ -17,12 +17,10 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from convert.hdf5 import SIDECARS
 from convert.keras_layout import network_to_keras
 from pi_runtime.model.network import Network
 from train.settings import ModelSettings
-
-SIDECARS = "textgenrnn_pi_sidecars"
-"""The attribute of the root group: JSON, of "vocab" and "config" the SHA-256 of the file."""
 
 
 @dataclass(frozen=True)
