@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from convert.archive import is_archive, unpacked
+from convert.building import Workshop, workshop
 from convert.checkpoint import read_checkpoint
 from convert.errors import OutputError
-from convert.graph import build_flatbuffer
 from convert.recording import record
 from convert.sidecars import MAX_WINDOW, find_sidecars
 from convert.verify import Parity, check_parity, golden_windows
@@ -130,6 +130,7 @@ def convert_checkpoint(
         SidecarError: no vocab or config belongs to them.
         OutputError: the output exists and `force` is not set, or its folder does not.
         ParityError: the file would compute something else; nothing is written.
+        ConversionError: TensorFlow failed, or there was not enough memory for it.
         OSError: the output cannot be written; nothing is left behind.
         ImportError: TensorFlow is not installed.
     """
@@ -141,7 +142,9 @@ def convert_checkpoint(
     )
     target = Path(f"{source.config.name}.tflite") if output is None else _path("output", output)
     _check_output(target, force=force)
-    content, parity = _proved(source, quantization, on_stage)
+    with workshop(source.network) as shop:
+        source = replace(source, network=shop.network)  # mapped: the arrays read are given free
+        content, parity = _proved(source, shop, quantization, on_stage)
     before_writing()
     on_stage("writing")
     with replacing(target) as file:
@@ -245,12 +248,12 @@ def _check_output(output: Path, *, force: bool) -> None:
 
 
 def _proved(
-    source: Source, quantization: str, on_stage: Callable[[str], None]
+    source: Source, shop: Workshop, quantization: str, on_stage: Callable[[str], None]
 ) -> tuple[bytes, Parity]:
     """Return the bytes of the model file and how exactly they compute."""
     network, vocabulary, config = source.network, source.vocabulary, source.config
     on_stage("building")
-    flatbuffer, arrays = build_flatbuffer(network, config.max_length, quantization)
+    flatbuffer, arrays = shop.build(config.max_length, quantization)
     manifest = _manifest(source, quantization, arrays)
 
     def seal(golden: Golden) -> bytes:

@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from convert.constants import Constants, quantized_tensors
+from convert.constants import Constant, Constants, StandIn
 from convert.quiet import quiet_tensorflow
 from pi_runtime.model.manifest import ArraySpec
-from pi_runtime.model.network import EPSILON, FloatArray, Lstm, Network
+from pi_runtime.model.network import EPSILON, Lstm, Network
 
 Tensor = Any
 """A tf.Tensor; TensorFlow has no type annotations."""
@@ -40,6 +40,18 @@ def build_flatbuffer(
 
     `quantization` is "float32", or "int8": weights in int8 with a scale for each output of a
     product, activations quantized while computing ("dynamic range").
+
+    Raises:
+        RuntimeError: TensorFlow's converter failed, or left out a constant.
+    """
+    flatbuffer, constants = convert_graph(network, max_length, quantization)
+    content = bytearray(flatbuffer)
+    specs, appended = constants.place(content)
+    return bytes(content) + appended, specs
+
+
+def convert_graph(network: Network, max_length: int, quantization: str) -> tuple[bytes, Constants]:
+    """Return the FlatBuffer, still with stand-ins, and the constants that belong in their place.
 
     Raises:
         RuntimeError: TensorFlow's converter failed.
@@ -59,8 +71,14 @@ def build_flatbuffer(
         if quantization == "int8":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         flatbuffer: bytes = converter.convert()
-        quantized = quantized_tensors(flatbuffer) if quantization == "int8" else []
-    return constants.placed(flatbuffer, quantized)
+    return flatbuffer, constants
+
+
+def _tensor(tf: Any, constant: Constant) -> Tensor:
+    """Return a constant within a graph, where a stand-in takes a few bytes."""
+    if isinstance(constant, StandIn):
+        return tf.constant(constant.value, tf.float32, constant.shape)
+    return constant
 
 
 def _in_flight_step(
@@ -87,16 +105,17 @@ def _in_flight_step(
     def step(token: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         hidden, cell = state[:depth], state[depth : 2 * depth]
         maximum, denominator, *numerators = state[2 * depth :]
-        embedded = tf.gather(embedding, token)  # [B, E]
-        projected = tf.matmul(embedded, kernel) + biases[0]
+        embedded = tf.gather(_tensor(tf, embedding), token)  # [B, E]
+        projected = tf.matmul(embedded, _tensor(tf, kernel)) + _tensor(tf, biases[0])
         new_hidden: list[Tensor] = []
         new_cell: list[Tensor] = []
-        for level, product in enumerate(products):
+        for level, constant in enumerate(products):
+            product = _tensor(tf, constant)
             if level == 0:
                 gates = tf.matmul(hidden[0], product) + projected
             else:
                 inputs = tf.concat([new_hidden[-1], hidden[level]], -1)
-                gates = tf.matmul(inputs, product) + biases[level]
+                gates = tf.matmul(inputs, product) + _tensor(tf, biases[level])
             output_, cell_ = _cell(tf, gates, cell[level])
             new_hidden.append(output_)
             new_cell.append(cell_)
@@ -111,7 +130,9 @@ def _in_flight_step(
         ]
         complete = tf.concat([numerator[-1] for numerator in new_numerators], -1)
         average = complete / (new_denominator[-1] + EPSILON)
-        probabilities = tf.nn.softmax(tf.matmul(average, output) + output_bias)
+        probabilities = tf.nn.softmax(
+            tf.matmul(average, _tensor(tf, output)) + _tensor(tf, output_bias)
+        )
         return (
             probabilities,
             *new_hidden,
@@ -138,21 +159,21 @@ def _cell(tf: Any, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
     return tf.sigmoid(output) * tf.tanh(new), new
 
 
-def _attention(network: Network, constants: Constants) -> list[FloatArray]:
+def _attention(network: Network, constants: Constants) -> list[Constant]:
     return [
         constants.partial_sums(f"attention/{name}", network.attention[block])
         for name, block in network.feature_blocks().items()
     ]
 
 
-def _logits(tf: Any, features: list[Tensor], attention: list[FloatArray]) -> Tensor:
+def _logits(tf: Any, features: list[Tensor], attention: list[Constant]) -> Tensor:
     """Return the attention logit of each step, […, 1].
 
     It is computed in partial sums: XNNPACK adds the terms of a row one by one, which over all of F
     costs a logit of 50 ten units in the last place.
     """
     embedded, *layers = (
-        tf.matmul(block, part) for block, part in zip(features, attention, strict=True)
+        tf.matmul(block, _tensor(tf, part)) for block, part in zip(features, attention, strict=True)
     )
     sums = tf.concat(layers, -1)
     return tf.matmul(sums, np.ones((sums.shape[-1], 1), np.float32)) + tf.matmul(
@@ -173,7 +194,7 @@ def _whole_window(
     output_bias = constants.table("output/bias", network.output_bias)
 
     def window(ids: Tensor) -> Tensor:
-        sequence = tf.gather(embedding, ids)  # [T, B, E]
+        sequence = tf.gather(_tensor(tf, embedding), ids)  # [T, B, E]
         features = [sequence]
         for layer in layers:
             sequence = layer(sequence)
@@ -182,7 +203,7 @@ def _whole_window(
         weights = tf.exp(logits - tf.reduce_max(logits, 0, keepdims=True))
         weights = weights / (tf.reduce_sum(weights, 0, keepdims=True) + EPSILON)
         average = tf.concat([tf.reduce_sum(block * weights, 0) for block in features], -1)
-        return tf.nn.softmax(tf.matmul(average, output) + output_bias)
+        return tf.nn.softmax(tf.matmul(average, _tensor(tf, output)) + _tensor(tf, output_bias))
 
     return window, [tf.TensorSpec([max_length, None], tf.int32, name="window")]
 
@@ -200,14 +221,18 @@ def _both_ways(
 
     def run(inputs: Tensor) -> Tensor:
         forward, backward = (
-            tf.matmul(inputs, kernel) + bias for kernel, bias in zip(kernels, biases, strict=True)
+            tf.matmul(inputs, _tensor(tf, kernel)) + _tensor(tf, bias)
+            for kernel, bias in zip(kernels, biases, strict=True)
         )
         # One loop for both directions; the backward one starts at the newest step.
         projected = tf.stack([forward, tf.reverse(backward, [0])], 1)  # [T, 2, B, 4U]
         zero = tf.zeros_like(projected[0, :, :, :units])
 
         def body(step: Tensor, hidden: Tensor, cell: Tensor, outputs: Tensor) -> tuple[Tensor, ...]:
-            ways = [tf.matmul(hidden[way], recurrent) for way, recurrent in enumerate(recurrents)]
+            ways = [
+                tf.matmul(hidden[way], _tensor(tf, recurrent))
+                for way, recurrent in enumerate(recurrents)
+            ]
             # Not projected[step]: a strided slice of a loop variable copies the whole variable.
             gates = tf.stack(ways) + tf.gather(projected, step)
             hidden, cell = _cell(tf, gates, cell)

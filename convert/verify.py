@@ -10,6 +10,7 @@ import io
 import json
 import subprocess
 import sys
+import tempfile
 import warnings
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -34,6 +35,9 @@ from pi_runtime.model.file import ModelFile
 from pi_runtime.model.manifest import Config, Golden
 from pi_runtime.model.network import Network
 from pi_runtime.model.vocabulary import Vocabulary
+
+_LENGTH_BYTES = 8
+"""Of the length of the recording, which the child's stdin begins with; the model is the rest."""
 
 MAX_DIVERGENCE = 0.1
 """The mean KL divergence, in nats, above which a quantized network is refused."""
@@ -89,16 +93,21 @@ def check_parity(content: bytes, recording: Recording | None = None) -> Parity:
     Raises:
         ParityError: a backend computes something else than the reference, or crashes on the file.
     """
-    message = io.BytesIO()
-    recorded = vars(recording) if recording else {}
-    np.savez(message, model=np.frombuffer(content, np.uint8), **recorded)
-    child = subprocess.run(
-        # -P: nothing is imported from the folder that the user happens to be in.
-        [sys.executable, "-X", "utf8", "-P", "-m", "convert.verify"],
-        input=message.getvalue(),
-        capture_output=True,
-        check=False,
-    )
+    with tempfile.TemporaryFile() as message:  # not a pipe: a model may be large
+        recorded = io.BytesIO()
+        if recording:
+            np.savez(recorded, **vars(recording))
+        message.write(len(recorded.getvalue()).to_bytes(_LENGTH_BYTES, "little"))
+        message.write(recorded.getvalue())
+        message.write(content)
+        message.seek(0)
+        child = subprocess.run(
+            # -P: nothing is imported from the folder that the user happens to be in.
+            [sys.executable, "-X", "utf8", "-P", "-m", "convert.verify"],
+            stdin=message,
+            capture_output=True,
+            check=False,
+        )
     if child.returncode:
         lines = child.stderr.decode("utf-8", "replace").strip().splitlines()
         reason = lines[-1] if lines else f"exit code {child.returncode}"
@@ -196,10 +205,13 @@ def _on_tflite(model: ModelFile) -> Backend:
 
 
 def _main() -> None:
-    with np.load(io.BytesIO(sys.stdin.buffer.read())) as arrays:
-        members = dict(arrays)
-    model = ModelFile.from_bytes(members.pop("model").tobytes(), "the converted model")
-    parity = measure(model, Recording(**members) if members else None)
+    message = sys.stdin.buffer
+    recorded = message.read(int.from_bytes(message.read(_LENGTH_BYTES), "little"))
+    recording = None
+    if recorded:
+        with np.load(io.BytesIO(recorded)) as arrays:
+            recording = Recording(**arrays)
+    parity = measure(ModelFile.from_bytes(message.read(), "the converted model"), recording)
     print(json.dumps(asdict(parity)))  # noqa: T201
 
 

@@ -201,7 +201,10 @@ def test_the_child_reads_stdin_and_no_file(
 
     message = io.BytesIO()
     members = vars(record(NETWORK, VOCABULARY, CONFIG)) if quantized else {}
-    np.savez(message, model=np.frombuffer(CONTENT, np.uint8), **members)
+    if members:
+        np.savez(message, **members)
+    length = message.tell().to_bytes(8, "little")
+    message = io.BytesIO(length + message.getvalue() + CONTENT)
     message.seek(0)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(message))
     for name in ("mkstemp", "mkdtemp"):
