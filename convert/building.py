@@ -90,6 +90,7 @@ def workshop(network: Network) -> Iterator[Workshop]:
             "arrays": places, "layers": len(network.layers), "bidirectional": network.bidirectional
         }  # fmt: skip
         (folder / _PLACES).write_text(json.dumps(head), "utf-8")
+        del network, array  # the caller's arrays, which may be given free now
         yield Workshop(folder, _mapped(folder))
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -65,7 +65,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             _check_kind(file, size, path)
             contents = read_layers(file, size)
             file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
         return _checkpoint(path, digest, contents)
     except Unreadable as error:
         raise CheckpointError(f"{_at(path)}: {error.what}", error.todo) from None
@@ -80,25 +80,30 @@ def _at(path: Path) -> str:
     return shown(path, 4096)
 
 
-def _open(path: Path) -> IO[bytes]:
-    """Open a regular file; a FIFO is not waited for, and a device not read."""
+def _open(path: Path) -> io.FileIO:
+    """Open a regular file; a FIFO is not waited for, and a device not read.
+
+    It is not buffered: the child process moves the same position.
+    """
+    _check_regular(path.stat(), path)
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    for look in (path.stat, None):
-        if look is None:
-            descriptor = os.open(path, flags)
-            found = os.fstat(descriptor)
-        else:
-            found = look()
-        if not stat.S_ISREG(found.st_mode):
-            if look is None:
-                os.close(descriptor)
-            if stat.S_ISDIR(found.st_mode):
-                raise Unreadable(*foreign_folder(path))
-            raise Unreadable("is no regular file, but a pipe or a device", GIVE_WEIGHTS)
-    return os.fdopen(descriptor, "rb")
+    file = io.FileIO(os.open(path, flags))
+    try:
+        _check_regular(os.fstat(file.fileno()), path)
+    except Unreadable:
+        file.close()
+        raise
+    return file
 
 
-def _check_kind(file: IO[bytes], size: int, path: Path) -> None:
+def _check_regular(found: os.stat_result, path: Path) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise Unreadable(*foreign_folder(path))
+    if not stat.S_ISREG(found.st_mode):
+        raise Unreadable("is no regular file, but a pipe or a device", GIVE_WEIGHTS)
+
+
+def _check_kind(file: io.FileIO, size: int, path: Path) -> None:
     """Check how a file begins; leave it at its start."""
     start = file.read(START_BYTES)
     if size > MAX_FILE_BYTES:
@@ -113,7 +118,6 @@ def _check_kind(file: IO[bytes], size: int, path: Path) -> None:
         if offset >= size:
             raise Unreadable(*foreign_file(start, path))
     file.seek(0)
-    os.lseek(file.fileno(), 0, os.SEEK_SET)
 
 
 def _checkpoint(path: Path, digest: str, contents: Contents) -> Checkpoint:

@@ -23,6 +23,9 @@ STEPS = 400
 MAX_TEXTS = 100
 """How many texts it has at most: a network may end each one with its first token."""
 
+MAX_MULTIPLICATIONS = 50_000_000_000
+"""Of a text that a network writes to be compared: half a minute's work at most."""
+
 PARAMS = SamplingParams(max_gen_length=100)
 
 
@@ -49,9 +52,21 @@ class Divergence:
     """The share of steps after which both give the same token the highest probability."""
 
 
+def most_tokens(network: Network, max_length: int) -> int:
+    """Return how many tokens a network of this size should be made to write.
+
+    A token takes one multiplication for each weight and each step of the window.
+    """
+    weights = sum(
+        lstm.kernel.size + lstm.recurrent.size for layer in network.layers for lstm in layer
+    )
+    return max(2, MAX_MULTIPLICATIONS // (weights * max_length))
+
+
 def record(network: Network, vocabulary: Vocabulary, config: Config) -> Recording:
     """Let a network generate texts; return the tokens it read and the probabilities after them."""
     backend = numpy_backend(network, config.max_length)
+    steps = min(STEPS, most_tokens(network, config.max_length))
     token_ids: list[int] = []
     probabilities: list[npt.NDArray[np.float32]] = []
     starts: list[bool] = []
@@ -63,9 +78,9 @@ def record(network: Network, vocabulary: Vocabulary, config: Config) -> Recordin
             token_ids.append(sequence.token_ids[sequence.ids_read - 1])
             probabilities.append(step[0].copy())
             starts.append(sequence.ids_read == 1)
-            if len(token_ids) == STEPS:
+            if len(token_ids) == steps:
                 break
-        if len(token_ids) == STEPS:
+        if len(token_ids) == steps:
             break
     return Recording(np.array(token_ids, np.int32), np.array(probabilities), np.array(starts))
 

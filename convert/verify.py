@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from convert.errors import ParityError
-from convert.recording import Divergence, Recording, diverge
+from convert.recording import Divergence, Recording, diverge, most_tokens
 from pi_runtime.backends import tflite
 from pi_runtime.backends.base import Backend
 from pi_runtime.backends.interpreter import installed_runtime
@@ -27,6 +27,7 @@ from pi_runtime.backends.reference import CHAOTIC, FLOOR, float32_tolerance
 from pi_runtime.backends.selfcheck import deviations
 from pi_runtime.errors import BackendError
 from pi_runtime.generation.decoding import decode
+from pi_runtime.generation.defaults import MAX_GEN_LENGTH
 from pi_runtime.generation.generator import TextGenerator
 from pi_runtime.generation.params import SamplingParams
 from pi_runtime.generation.sampling import random_stream
@@ -54,7 +55,8 @@ class Parity:
     not_tried: str | None
     """Why the model was not tried on TFLite; None if it was."""
     sample: str
-    """The first line that is not blank of the text that seed 0 gives; "" if there is none."""
+    """The first line that is not blank of the text that seed 0 gives; "" if there is none, or if
+    the network is so large that writing one would take minutes."""
     divergence: Divergence | None = None
     """For a quantized model: on TFLite, or else on NumPy."""
 
@@ -68,11 +70,13 @@ def golden_windows(network: Network, vocabulary: Vocabulary, config: Config) -> 
     """Return windows from the network's own texts, with the reference's probabilities."""
     backend = numpy_backend(network, config.max_length)
     params = SamplingParams(temperature=1.0, max_gen_length=2 * config.max_length)
+    most = most_tokens(network, config.max_length)
     windows = []
     for part in range(4):
         sequence = SampledSequence(vocabulary, config.max_length, None, params, random_stream(part))
         for _ in decode(backend, [sequence]):
-            pass
+            if sequence.ids_read == most:
+                break
         ids = [0] * config.max_length + sequence.token_ids[: sequence.ids_read]
         # From the start of one text to the end of another.
         end = config.max_length + 1 + (len(ids) - config.max_length - 1) * part // 3
@@ -150,7 +154,8 @@ def measure(model: ModelFile, recording: Recording | None = None) -> Parity:
         BackendError: the interpreter refuses it.
     """
     golden = model.golden()
-    on_numpy = numpy_backend(model.network(), model.config.max_length)
+    network = model.network()
+    on_numpy = numpy_backend(network, model.config.max_length)
     backends: dict[str, Backend] = {"numpy": on_numpy}
     not_tried: str | None = None
     try:
@@ -166,8 +171,10 @@ def measure(model: ModelFile, recording: Recording | None = None) -> Parity:
             if not deviation <= allowed:
                 found[name], tolerance = deviation, allowed
     divergence = diverge(backends.get("tflite", on_numpy), recording) if recording else None
-    text = TextGenerator(on_numpy, model.vocabulary, model.config).generate(seed=0)[0]
-    sample = next(filter(str.strip, text.splitlines()), "")
+    sample = ""
+    if most_tokens(network, model.config.max_length) >= MAX_GEN_LENGTH:
+        text = TextGenerator(on_numpy, model.vocabulary, model.config).generate(seed=0)[0]
+        sample = next(filter(str.strip, text.splitlines()), "")
     return Parity(found, tolerance, not_tried, sample, divergence)
 
 

@@ -23,6 +23,8 @@ FLOOR = 1e-5
 """The |Δp| that every float32 backend may show."""
 DRAWS = 6
 """How often all weights are moved to see how far that moves a window."""
+LARGE, LARGE_DRAWS = 1 << 24, 2
+"""A network of so many weights, which takes minutes, is moved less often."""
 MARGIN = 4
 """A backend may show so many times what rounding was seen to do."""
 
@@ -139,7 +141,8 @@ def _sensitivity(
         return array * (1 + (signs * 2.0 - 1) * 2.0**-24)
 
     farthest = np.zeros(len(windows))
-    for _ in range(DRAWS):
+    large = sum(array.size for array in network.arrays().values()) >= LARGE
+    for _ in range(LARGE_DRAWS if large else DRAWS):
         distance = np.abs(_probabilities(network, windows, moved) - exact).max(axis=-1)
         farthest = np.maximum(farthest, distance)
     return farthest

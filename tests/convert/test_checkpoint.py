@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,12 @@ def test_a_whole_saved_model_and_compressed_arrays_are_read(tmp_path: Path) -> N
     path = tmp_path / "w.hdf5"
     write_weights(path, network, whole_model=True, compression="gzip")
     np.testing.assert_array_equal(read_checkpoint(path).network.embedding, network.embedding)
+
+
+def test_the_hash_is_of_the_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "w.hdf5"
+    write_weights(path, small_network(units=100))
+    assert read_checkpoint(path).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def refusal(path: Path) -> str:
