@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,11 +108,12 @@ def _check_encoding(encoding: str) -> None:
 
 def _utf_16(content: bytes) -> str | None:
     """Return which UTF-16 a text without a byte order mark is in, if it is."""
-    sample = content[: SAMPLE_BYTES & ~1]
+    sample = content[: min(SAMPLE_BYTES, len(content)) & ~1]
     zeros = {"utf-16-be": sample[::2].count(0), "utf-16-le": sample[1::2].count(0)}
     likeliest = max(zeros, key=zeros.__getitem__)
-    # Spaces and line breaks are enough, in a text of letters that are not ASCII.
-    if zeros[likeliest] * 50 < len(sample) or min(zeros.values()) * 10 > zeros[likeliest]:
+    # The letters of a script share their high byte, and spaces and line breaks have zero there.
+    high = Counter(sample[::2] if likeliest == "utf-16-be" else sample[1::2])
+    if not high[0] or sum(count for _, count in high.most_common(2)) < 0.8 * high.total():
         return None
     try:
         content[: len(content) & ~1].decode(likeliest)
