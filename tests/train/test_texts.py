@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,13 +17,13 @@ RUNNING = TrainSettings()
 VERSE = "Мороз и солнце; день чудесный!\nЕщё ты дремлешь, друг прелестный.\n" * 5
 
 
-def read(tmp_path: Path, content: bytes, encoding: str = "utf-8", **how: bool) -> list[str]:
+def read(tmp_path: Path, content: bytes, encoding: str = "utf-8", **how: Any) -> list[str]:
     (tmp_path / "a.txt").write_bytes(content)
     settings = TrainSettings(**how)
     return read_texts([tmp_path / "a.txt"], settings, encoding)[0]
 
 
-def refused(tmp_path: Path, content: bytes, encoding: str = "utf-8", **how: bool) -> str:
+def refused(tmp_path: Path, content: bytes, encoding: str = "utf-8", **how: Any) -> str:
     with pytest.raises(TextError) as error:
         read(tmp_path, content, encoding, **how)
     return str(error.value).removeprefix(f"{tmp_path / 'a.txt'} ")
