@@ -93,3 +93,21 @@ def test_a_pipe_is_read_as_a_shells_process_substitution_is(tmp_path: Path) -> N
         assert read_texts([Path(f"/dev/fd/{ours}")], RUNNING)[0] == ["one\ntwo"]
     finally:
         os.close(ours)
+
+
+def test_the_encoding_that_a_text_looks_like_is_named(tmp_path: Path) -> None:
+    assert refused(tmp_path, VERSE.encode("cp1251")) == (
+        "is not utf-8 (it looks like cp1251) – add --encoding cp1251"
+    )
+    assert refused(tmp_path, b"\xff" * 50 + b"\0\1\2", "ascii").endswith("– add --encoding NAME")
+
+
+def test_lines_rows_and_labels(tmp_path: Path) -> None:
+    assert read(tmp_path, b"one\r\n\r\ntwo\rthree", line_delimited=True) == ["one", "two", "three"]
+    assert read(tmp_path, b"name\none\n", header=True) == ["one"]
+    (tmp_path / "a.csv").write_bytes(b'"o,ne",x\n\n,y\ntwo,z\n')
+    found = read_texts([tmp_path / "a.csv"], RUNNING, context=True)
+    assert found == (["o,ne", "two"], ["x", "z"])
+    (tmp_path / "a.csv").write_bytes(b"one\n")
+    with pytest.raises(TextError, match="a row without a label – give two columns"):
+        read_texts([tmp_path / "a.csv"], RUNNING, context=True)
