@@ -115,11 +115,9 @@ def _utf_16(content: bytes) -> str | None:
     high = Counter(sample[::2] if likeliest == "utf-16-be" else sample[1::2])
     if not high[0] or sum(count for _, count in high.most_common(2)) < 0.8 * high.total():
         return None
-    try:
-        content[: len(content) & ~1].decode(likeliest)
-    except UnicodeDecodeError:
-        return None
-    return likeliest
+    text = sample.decode(likeliest, "replace")
+    readable = sum(letter.isprintable() or letter.isspace() for letter in text)
+    return likeliest if readable > 0.9 * len(text) else None
 
 
 def _guess(content: bytes) -> str | None:
