@@ -107,12 +107,14 @@ def _check_encoding(encoding: str) -> None:
 
 
 def _utf_16(content: bytes) -> str | None:
-    """Return which UTF-16 a text without a byte order mark is in, if it is."""
+    """Return which UTF-16 a text is in, with a byte order mark or without, if it is."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf_16"
     sample = content[: min(SAMPLE_BYTES, len(content)) & ~1]
-    zeros = {"utf-16-be": sample[::2].count(0), "utf-16-le": sample[1::2].count(0)}
+    zeros = {"utf_16_be": sample[::2].count(0), "utf_16_le": sample[1::2].count(0)}
     likeliest = max(zeros, key=zeros.__getitem__)
     # The letters of a script share their high byte, and spaces and line breaks have zero there.
-    high = Counter(sample[::2] if likeliest == "utf-16-be" else sample[1::2])
+    high = Counter(sample[::2] if likeliest == "utf_16_be" else sample[1::2])
     if not high[0] or sum(count for _, count in high.most_common(2)) < 0.8 * high.total():
         return None
     text = sample.decode(likeliest, "replace")

@@ -38,8 +38,8 @@ def test_any_encoding_that_is_named(tmp_path: Path, encoding: str) -> None:
 
 
 @pytest.mark.parametrize("text", [VERSE, "Roses are red,\nviolets are blue.\n"])
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_utf_16_without_a_mark_is_recognized(tmp_path: Path, encoding: str, text: str) -> None:
+@pytest.mark.parametrize("encoding", ["utf_16", "utf_16_le", "utf_16_be"])
+def test_utf_16_is_recognized_without_a_mark_too(tmp_path: Path, encoding: str, text: str) -> None:
     says = refused(tmp_path, text.encode(encoding))
     assert says == f"is not utf-8 (it looks like {encoding}) – add --encoding {encoding}"
 
