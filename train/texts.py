@@ -76,10 +76,10 @@ def _read(path: Path, encoding: str) -> str:
         content = content.removeprefix(codecs.BOM_UTF8)
     try:
         text = content.decode(encoding)
-    except (UnicodeError, ValueError) as error:
+    except (UnicodeError, ValueError):
         guess = _guess(content)
         looks = f" (it looks like {guess})" if guess else ""
-        if guess == encoding or not isinstance(error, UnicodeDecodeError):
+        if not guess or codecs.lookup(guess) == codecs.lookup(encoding):
             looks, guess = "", None
         raise TextError(
             f"{path} is not {encoding}{looks}", f"add --encoding {guess or 'NAME'}"
@@ -108,7 +108,8 @@ def _check_encoding(encoding: str) -> None:
 
 def _utf_16(content: bytes) -> str | None:
     """Return which UTF-16 a text is in, with a byte order mark or without, if it is."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    if content.startswith(marks) and not content.startswith(codecs.BOM_UTF32_LE):
         return "utf_16"
     sample = content[: min(SAMPLE_BYTES, len(content)) & ~1]
     zeros = {"utf_16_be": sample[::2].count(0), "utf_16_le": sample[1::2].count(0)}

@@ -99,6 +99,10 @@ def test_the_encoding_that_a_text_looks_like_is_named(tmp_path: Path) -> None:
     assert refused(tmp_path, VERSE.encode("cp1251")) == (
         "is not utf-8 (it looks like cp1251) – add --encoding cp1251"
     )
+    assert refused(tmp_path, VERSE.encode("utf-32")).endswith("– add --encoding utf_32")
+    assert refused(tmp_path, VERSE.encode("utf-16")[:-1], "utf-16") == (
+        "is not utf-16 – add --encoding NAME"
+    )
     assert refused(tmp_path, b"\xff" * 50 + b"\0\1\2", "ascii").endswith("– add --encoding NAME")
 
 
