@@ -30,7 +30,7 @@ MAX_RATIO = 200
 SMALL = 16 << 20
 CHUNK = 1 << 20
 
-_ZIP = b"PK\x03\x04"
+ZIP = b"PK\x03\x04"
 _END = b"PK\x05\x06"
 _END_64 = b"PK\x06\x07"
 _END_SIZE = 22
@@ -49,7 +49,7 @@ def is_archive(path: Path) -> bool:
         if not path.is_file():
             return False
         with path.open("rb") as file:
-            if file.read(4) not in (_ZIP, _END):
+            if file.read(4) not in (ZIP, _END):
                 return False
             try:
                 _check_directory(file, "")

@@ -7,12 +7,12 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from convert.archive import is_archive
+from convert.archive import ZIP
 from convert.belonging import json_files_in
 from convert.json_files import (
-    MAX_BYTES,
     MAX_CONFIG_BYTES,
     NotATable,
+    begins_with_a_number,
     looks_like_a_table,
     read_table,
 )
@@ -24,8 +24,6 @@ CONFIG_MEMBERS = {
     "dim_embeddings", "max_length", "max_words", "name", "rnn_bidirectional", "rnn_layers",
     "rnn_size", "single_text", "word_level",
 }  # fmt: skip
-MOST_MEMBERS = 2_000_000
-"""Of a JSON table, to tell what it is."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +90,15 @@ def kind_of(path: Path) -> str:
             return "folder" if stat.S_ISDIR(mode) else "other"
         with path.open("rb") as file:
             start = file.read(8)
-        if start == HDF5 or start.startswith(b"PK"):
-            return "weights" if start == HDF5 or _is_zip(path) else "other"
+        if start == HDF5 or start.startswith(ZIP):
+            return "weights"
         if start[4:] == TFLITE:
             return "model"
         if start and not looks_like_a_table(path):
             return "other"
-        large = path.stat().st_size > MAX_CONFIG_BYTES
-        table = read_table(path, MAX_BYTES, members=MOST_MEMBERS if large else None).members
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            return "vocab" if begins_with_a_number(path) else "other"
+        table = read_table(path).members
     except (OSError, NotATable):
         return "other"
     if not table:
@@ -109,10 +108,6 @@ def kind_of(path: Path) -> str:
     if all(type(value) in (int, float) for value in table.values()):
         return "vocab"
     return "config" if CONFIG_MEMBERS & set(table) else "other"
-
-
-def _is_zip(path: Path) -> bool:
-    return is_archive(path) or path.suffix.lower() == ".keras"
 
 
 def _is_json(path: Path) -> bool:

@@ -20,6 +20,7 @@ MAX_CONFIG_BYTES = 1 << 20
 
 # A string, closed or cut off, as one match: so the scan is linear whatever the text.
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_FIRST_NUMBER = re.compile(r'\s*\{\s*"(?:[^"\\]|\\.)*+"\s*:\s*[0-9]')
 _OPENS_TABLE = re.compile(r"\s*\{\s*[\"}]")
 
 
@@ -44,13 +45,24 @@ class Table:
 def looks_like_a_table(path: Path, least: int = 0, most: int = MAX_BYTES) -> bool:
     """Return whether a regular file of a size in these bounds begins as a JSON object does."""
     try:
-        if not least <= path.stat().st_size <= most or not path.is_file():
-            return False
-        start = _read(path, 512)
+        return least <= path.stat().st_size <= most and bool(_OPENS_TABLE.match(_start(path)))
     except (OSError, NotATable):
         return False
-    text = start.decode(json.detect_encoding(start), "replace")
-    return bool(_OPENS_TABLE.match(text.removeprefix("\ufeff")))
+
+
+def begins_with_a_number(path: Path) -> bool:
+    """Return whether the first member of an object in a file is a number, as every vocab's is.
+
+    Raises:
+        NotATable: it is no regular file.
+        OSError: it cannot be read.
+    """
+    return bool(_FIRST_NUMBER.match(_start(path)))
+
+
+def _start(path: Path) -> str:
+    content = _read(path, 512)
+    return content.decode(json.detect_encoding(content), "replace").removeprefix("\ufeff")
 
 
 def read_table(path: Path, most: int = MAX_CONFIG_BYTES, members: int | None = None) -> Table:
@@ -106,19 +118,23 @@ def _stranger(content: bytes) -> str:
 
 def _check_flat(text: str, members: int) -> None:
     """Refuse, before it is parsed, what would take many times its size in memory."""
+    too_many = NotATable("it has more tokens than the weights have classes")
+    if text.count('"') > 4 * members:
+        raise too_many
     outside = _STRING.sub("", text)
     if "[" in outside or outside.count("{") != 1:
         raise NotATable("it is not a table of tokens and ids")
-    if (count := outside.count(",") + 1) > members:
-        raise NotATable(f"it has {count} entries, which are too many")
+    if outside.count(",") >= members:
+        raise too_many
 
 
 def _read(path: Path, most: int) -> bytes:
     """Return the first bytes of a regular file; never wait, as for who writes into a FIFO."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotATable("it is not a file")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotATable("it is not a file")
         return file.read(most)
 
 

@@ -161,7 +161,10 @@ def _find_vocab(weights: Path, classes: int, sealed: str | None, notes: list[str
 
 
 def _given_config(path: Path, network: Network) -> Table:
-    table = _read_config(path)
+    try:
+        table = _read_config(path)
+    except OSError as error:
+        raise _unreadable(path, error) from None
     if contradiction := _contradiction(table.members, network):
         raise SidecarError(f"{shown(path)}: {contradiction}", "give the config of these weights")
     return table
@@ -210,8 +213,6 @@ def _read_config(path: Path) -> Table:
         raise SidecarError(
             f"{shown(path)}: {what}", "fix it, or give textgenrnn's config with --config"
         ) from None
-    except OSError as error:
-        raise _unreadable(path, error) from None
     length = table.members.get("max_length")
     if length is not None and not 0 < (as_whole(length) or 0) <= MAX_WINDOW:
         raise SidecarError(

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,10 +76,10 @@ def _read(path: Path, encoding: str) -> str:
         content = content.removeprefix(codecs.BOM_UTF8)
     try:
         text = content.decode(encoding)
-    except (UnicodeError, ValueError) as error:
+    except (UnicodeError, ValueError):
         guess = _guess(content)
         looks = f" (it looks like {guess})" if guess else ""
-        if guess == encoding or not isinstance(error, UnicodeDecodeError):
+        if not guess or codecs.lookup(guess) == codecs.lookup(encoding):
             looks, guess = "", None
         raise TextError(
             f"{path} is not {encoding}{looks}", f"add --encoding {guess or 'NAME'}"
@@ -106,18 +107,20 @@ def _check_encoding(encoding: str) -> None:
 
 
 def _utf_16(content: bytes) -> str | None:
-    """Return which UTF-16 a text without a byte order mark is in, if it is."""
-    sample = content[: SAMPLE_BYTES & ~1]
-    zeros = {"utf-16-be": sample[::2].count(0), "utf-16-le": sample[1::2].count(0)}
+    """Return which UTF-16 a text is in, with a byte order mark or without, if it is."""
+    marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    if content.startswith(marks) and not content.startswith(codecs.BOM_UTF32_LE):
+        return "utf_16"
+    sample = content[: min(SAMPLE_BYTES, len(content)) & ~1]
+    zeros = {"utf_16_be": sample[::2].count(0), "utf_16_le": sample[1::2].count(0)}
     likeliest = max(zeros, key=zeros.__getitem__)
-    # Spaces and line breaks are enough, in a text of letters that are not ASCII.
-    if zeros[likeliest] * 50 < len(sample) or min(zeros.values()) * 10 > zeros[likeliest]:
+    # The letters of a script share their high byte, and spaces and line breaks have zero there.
+    high = Counter(sample[::2] if likeliest == "utf_16_be" else sample[1::2])
+    if not high[0] or sum(count for _, count in high.most_common(2)) < 0.8 * high.total():
         return None
-    try:
-        content[: len(content) & ~1].decode(likeliest)
-    except UnicodeDecodeError:
-        return None
-    return likeliest
+    text = sample.decode(likeliest, "replace")
+    readable = sum(letter.isprintable() or letter.isspace() for letter in text)
+    return likeliest if readable > 0.9 * len(text) else None
 
 
 def _guess(content: bytes) -> str | None:

@@ -338,3 +338,19 @@ def test_no_control_character_of_a_name_or_a_file_reaches_the_terminal(folder: P
         done = run_command("rnn-convert", *argv, cwd=folder)
         assert done.stdout or done.stderr
         assert all(line.isprintable() for line in (done.stdout + done.stderr).splitlines())
+
+
+def test_words_or_characters_as_asked(folder: Path) -> None:
+    def level(*argv: str) -> bool:
+        done = convert(folder, "--inspect", "--json", *argv)
+        assert done.returncode == 0, done.stderr
+        return bool(json.loads(done.stdout)["architecture"]["word_level"])
+
+    assert not level()
+    assert level("--word-level")
+    (folder / "colab_config.json").unlink()
+    words = {f"w{number}": number for number in range(1, 20)}
+    (folder / "colab_vocab.json").write_text(json.dumps(words), "utf-8")
+    assert level()
+    assert not level("--char-level")
+    assert convert(folder, "--inspect", "--word-level", "--char-level").returncode == 2

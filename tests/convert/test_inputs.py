@@ -35,6 +35,8 @@ CONFIG = json.dumps({"max_length": "40", "name": "x"})
         ("x", b'{"a":' * 100_000, "other"),
         ("x", b"{" + b"[]," * 100_000, "other"),
         ("x", b"\xff\xfe\x00", "other"),
+        ("v", json.dumps({f"word{i}": i for i in range(100_000)}).encode(), "vocab"),
+        ("x", json.dumps({f"word{i}": [i] for i in range(100_000)}).encode(), "other"),
         ("x", b"PK\x03\x04 and no more", "weights"),
     ],
 )

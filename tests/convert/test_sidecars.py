@@ -8,6 +8,7 @@ import os
 import resource
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -360,3 +361,98 @@ def test_weights_that_say_which_vocab_was_written_with_them(tmp_path: Path) -> N
         find_sidecars(
             tmp_path / "w.hdf5", NETWORK, vocab_path=tmp_path / "w_vocab.json", sealed=sealed
         )
+
+
+UNREADABLE = "/proc/self/mem"
+"""A regular file whose first byte not even root can read."""
+
+
+def test_what_cannot_be_read_is_passed_by(tmp_path: Path) -> None:
+    for name in ("w_vocab.json", "w_config.json", "W_vocab.json"):
+        (tmp_path / name).symlink_to(UNREADABLE)
+    with pytest.raises(SidecarError, match=r"w_vocab\.json does not fit: input/output error"):
+        find_sidecars(tmp_path / "w.hdf5", NETWORK)
+    write_vocab(tmp_path / "textgenrnn_vocab.json", VOCAB)
+    assert find_sidecars(tmp_path / "w.hdf5", NETWORK).vocab == VOCAB
+    (tmp_path / "w_vocab.json").unlink()
+    write_vocab(tmp_path / "w_vocab.json", VOCAB)
+    found = find_sidecars(tmp_path / "w.hdf5", NETWORK)
+    assert "config w_config.json is not readable" in found.notes
+    assert found.config.max_length == 40
+
+
+@pytest.mark.parametrize("kind", ["vocab_path", "config_path"])
+def test_given_files_that_cannot_be_read(tmp_path: Path, kind: str) -> None:
+    write_vocab(tmp_path / "w_vocab.json", VOCAB)
+    given: dict[str, Any] = {kind: tmp_path / "none.json"}
+    with pytest.raises(SidecarError, match=r"none\.json: no such file or directory – give an exi"):
+        find_sidecars(tmp_path / "w.hdf5", NETWORK, **given)
+    given = {kind: tmp_path}
+    with pytest.raises(SidecarError, match="not a file"):
+        find_sidecars(tmp_path / "w.hdf5", NETWORK, **given)
+
+
+def test_a_folder_that_cannot_be_listed(tmp_path: Path) -> None:
+    assert belonging.json_files_in(tmp_path / "none", "w_vocab.json") == [
+        tmp_path / "none" / "w_vocab.json"
+    ]
+    with pytest.raises(SidecarError, match="no vocab beside it fits"):
+        find_sidecars(tmp_path / "none" / "w.hdf5", NETWORK)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1", "it is a Git LFS pointer, not the file"),
+        (b" <!DOCTYPE html>", "it is a web page, not the file itself"),
+        (b"\x1f\x8b\x08", "it is packed: unpack it first"),
+        (b"PK\x03\x04", "it is packed: unpack it first"),
+        (b"\xff\xfe{", "it is not JSON in UTF-8, UTF-16 or UTF-32"),
+        (b"\xf1{", "it is not JSON in UTF-8, UTF-16 or UTF-32"),
+        (b"{}", "it is empty"),
+        (b"", "it is empty"),
+        (b" " * 100_000, "it is larger than 76 KiB"),
+        (b'{"a": [1]}', "it is not a table of tokens and ids"),
+        (b'{"a": {"b": 1}}', "it is not a table of tokens and ids"),
+        (b'{"a": 1.5}', "it is not a table of tokens and ids"),
+        (b'{"a": true}', "it is not a table of tokens and ids"),
+        (b'{"a": 1' + b',"b": 2' * 100 + b"}", "it has more tokens than the weights have classes"),
+        (b'"{"', "it is not a table of tokens and ids"),
+        (b'{"\\ud800": 1, ' + json.dumps(VOCAB)[9:].encode(), "it has half a surrogate pair"),
+    ],
+)
+def test_what_a_vocab_is_instead(tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / "v").write_bytes(content)
+    with pytest.raises(SidecarError) as error:
+        find_sidecars(tmp_path / "w.hdf5", NETWORK, vocab_path=tmp_path / "v")
+    assert str(error.value).startswith(f"{tmp_path / 'v'}: {reason}")
+
+
+def test_ids_as_floats(tmp_path: Path) -> None:
+    write_vocab(tmp_path / "w_vocab.json", {token: float(i) for token, i in VOCAB.items()})
+    vocab = find_sidecars(tmp_path / "w.hdf5", NETWORK).vocab
+    assert vocab == VOCAB
+    assert all(type(token_id) is int for token_id in vocab.values())
+
+
+def test_a_config_that_is_none(tmp_path: Path) -> None:
+    write_vocab(tmp_path / "w_vocab.json", VOCAB)
+    for text, reason in (("{", "not JSON"), ("[1]", "not a table")):
+        (tmp_path / "w_config.json").write_text(text)
+        with pytest.raises(SidecarError, match=f"w_config.json: {reason} – fix it"):
+            find_sidecars(tmp_path / "w.hdf5", NETWORK)
+
+
+@pytest.mark.parametrize("said", [True, "true", 1, "both"])
+def test_a_config_of_another_direction(tmp_path: Path, said: object) -> None:
+    write_vocab(tmp_path / "w_vocab.json", VOCAB)
+    write_vocab(tmp_path / "w_config.json", {"max_length": 9, "rnn_bidirectional": said})
+    found = find_sidecars(tmp_path / "w.hdf5", NETWORK)
+    assert found.config.max_length == 40
+    assert any("another model's (rnn_bidirectional" in note for note in found.notes)
+
+
+def test_the_config_named_as_the_weights_are(tmp_path: Path) -> None:
+    write_vocab(tmp_path / "tokens.json", VOCAB)
+    write_vocab(tmp_path / "w_config.json", {"max_length": 9})
+    assert find_sidecars(tmp_path / "w_weights.hdf5", NETWORK).config.max_length == 9

@@ -10,14 +10,14 @@ from tests.fuzz.cases import OFFENCES, needs, open_fuzzer
 
 # As many as take some fifteen seconds each.
 COUNTS = {
-    "archive": 60,
+    "archive": 150,
     "artefact": 120,
     "hdf5": 40,
     "protocol": 500,
-    "sidecars": 200,
+    "sidecars": 400,
     "ssh_command": 100,
-    "text": 100,
-    "training": 100,
+    "text": 300,
+    "training": 200,
 }
 
 
