@@ -1,4 +1,4 @@
-"""The weights of rnn-train tell which vocab and config they were written with: no others are theirs.
+"""Weights of rnn-train tell which vocab and config they were written with: no others are theirs.
 
 A vocab of the same size fits by its ids, whatever they stand for, and the text would be nonsense.
 """
@@ -75,6 +75,6 @@ def test_another_config_is_refused_unless_it_is_named(weights: Path) -> None:
 
 def test_a_lost_config_is_missed(weights: Path) -> None:
     weights.with_name("poems_config.json").unlink()
-    with pytest.raises(SidecarError, match="put its _config.json there"):
+    with pytest.raises(SidecarError, match=r"put its _config\.json there"):
         read_source(weights)
     assert read_source(weights, max_length=8).config.max_length == 8
