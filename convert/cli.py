@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
 
 def _parser() -> Parser:
-    from convert.sidecars import MAX_WINDOW
+    from pi_runtime.model.manifest import MAX_LENGTH
 
     parser = Parser(
         "rnn-convert",
@@ -50,7 +50,7 @@ def _parser() -> Parser:
     parser.add_argument("--config", type=Path, metavar="F", help="its _config.json")
     parser.add_argument(
         "--max-length",
-        type=whole("--max-length", 1, MAX_WINDOW),
+        type=whole("--max-length", 1, MAX_LENGTH),
         metavar="N",
         help="the window in tokens, if not the config's",
     )

@@ -13,15 +13,15 @@ from typing import Any
 from convert.archive import is_archive, unpacked
 from convert.building import Workshop, workshop
 from convert.checkpoint import read_checkpoint
-from convert.errors import OutputError
+from convert.errors import CheckpointError, OutputError
 from convert.recording import record
-from convert.sidecars import MAX_WINDOW, find_sidecars
+from convert.sidecars import find_sidecars
 from convert.verify import Parity, check_parity, golden_windows
 from pi_runtime import __version__, checks
 from pi_runtime.errors import UsageError, shown
 from pi_runtime.files import replacing
 from pi_runtime.model.file import pack_model, read_network
-from pi_runtime.model.manifest import ArraySpec, Config, Golden, Manifest
+from pi_runtime.model.manifest import MAX_LENGTH, ArraySpec, Config, Golden, Manifest
 from pi_runtime.model.network import Network
 from pi_runtime.model.vocabulary import Vocabulary
 
@@ -108,7 +108,7 @@ def convert_checkpoint(
     checkpoint's files. `output` is NAME.tflite in the current folder if it is not given, for
     NAME_weights.hdf5; an existing file is replaced only with `force`. `vocab` and `config` are
     textgenrnn's files, looked for beside the weights if not given. `max_length` overrides the
-    config's window, 1 to 10000 tokens, and `word_level` whether tokens are words. `quantization` is
+    config's window, 1 to 2000 tokens, and `word_level` whether tokens are words. `quantization` is
     "float32", or "int8" for a quarter of the size and nearly the same text. `before_writing` is
     called once the file is proved; if it raises, nothing is written.
     `on_stage` is called as each stage begins, with one of `STAGES`.
@@ -182,7 +182,7 @@ def read_source(
     vocab_path = None if vocab is None else _path("vocab", vocab)
     config_path = None if config is None else _path("config", config)
     if max_length is not None:
-        max_length = checks.whole_number("max_length", max_length, 1, MAX_WINDOW)
+        max_length = checks.whole_number("max_length", max_length, 1, MAX_LENGTH)
     if word_level is not None:
         word_level = checks.truth("word_level", word_level)
     if not is_archive(weights):
@@ -209,6 +209,13 @@ def _read(
         word_level=word_level,
         sealed=checkpoint.sidecars,
     )
+    try:
+        sidecars.config.check_work(checkpoint.network.classes)
+    except ValueError as error:
+        raise CheckpointError(
+            f"{shown(weights, 4096)}: {error}",
+            "train a smaller one, or with a smaller max_length",
+        ) from None
     vocabulary = Vocabulary(
         sidecars.vocab, checkpoint.network.classes, word_level=sidecars.config.word_level
     )

@@ -19,14 +19,12 @@ from convert.errors import SidecarError
 from convert.json_files import NotATable, Table, as_flag, as_whole, read_table
 from convert.names import model_name, rank
 from pi_runtime.errors import shown
-from pi_runtime.model.manifest import Config
+from pi_runtime.model.manifest import MAX_LENGTH, Config
 from pi_runtime.model.network import Network
 from pi_runtime.model.vocabulary import START
 
 STOCK_CLASSES = 465
 DEFAULT_MAX_LENGTH = 40
-MAX_WINDOW = 10_000
-"""Upper bound on max_length."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +212,7 @@ def _read_config(path: Path) -> Table:
             f"{shown(path)}: {what}", "fix it, or give textgenrnn's config with --config"
         ) from None
     length = table.members.get("max_length")
-    if length is not None and not 0 < (as_whole(length) or 0) <= MAX_WINDOW:
+    if length is not None and not 0 < (as_whole(length) or 0) <= MAX_LENGTH:
         raise SidecarError(
             f"{shown(path)}: max_length is {shown(repr(length))}", "fix it, or give --max-length"
         )

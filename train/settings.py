@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from convert.json_files import MAX_CONFIG_BYTES, NotATable, read_table
 from pi_runtime import checks
 from pi_runtime.errors import UsageError
+from pi_runtime.model.manifest import MAX_LENGTH
 
 BOUNDS: dict[str, tuple[float, float]] = {
     "train_size": (0.01, 1.0),
@@ -24,7 +25,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
 WHOLE_BOUNDS: dict[str, tuple[int, int]] = {
     "rnn_size": (1, 4096),
     "rnn_layers": (1, 32),
-    "max_length": (1, 10_000),
+    "max_length": (1, MAX_LENGTH),
     "max_words": (1, 1_000_000),
     "dim_embeddings": (1, 4096),
     "num_epochs": (1, 100_000),

@@ -34,7 +34,7 @@ MAX_LOAD_WORK = 4 * 10**11
 """Upper bound on the multiply-adds of the T tokens that a text's first window of padding takes.
 Stock networks, 2 × 128 units, reach it at a window of 1,000."""
 
-MAX_STATE_BYTES = 32 << 20
+MAX_STATE_BYTES = 64 << 20
 """Upper bound on the state of one text."""
 
 _ACTIVATION = 32

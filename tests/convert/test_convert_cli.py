@@ -117,7 +117,7 @@ def test_sidecars_as_asked(folder: Path) -> None:
 
 
 def test_wrong_calls(folder: Path) -> None:
-    assert "--max-length is 0 – give a whole number from 1 to 10000" in refused(
+    assert "--max-length is 0 – give a whole number from 1 to 2000" in refused(
         folder, "--max-length", 0, code=2
     )
     assert "--nonsense is unknown – see rnn-convert --help" in refused(folder, "--nonsense", code=2)
