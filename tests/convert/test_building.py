@@ -41,7 +41,7 @@ def test_a_failure_is_one_line(monkeypatch: pytest.MonkeyPatch, code: str, says:
     def harmed(command: list[str], **options: Any) -> Any:
         return run([command[0], "-c", f"import os, sys; {code}"], **options)
 
-    monkeypatch.setattr(building.subprocess, "run", harmed)
+    monkeypatch.setattr(subprocess, "run", harmed)
     with workshop(small_network()) as shop, pytest.raises(ConversionError) as caught:
         shop.build(8, "float32")
     assert says in str(caught.value)
