@@ -21,7 +21,7 @@ from pi_runtime import __version__, checks
 from pi_runtime.errors import UsageError, shown
 from pi_runtime.files import replacing
 from pi_runtime.model.file import pack_model, read_network
-from pi_runtime.model.manifest import MAX_LENGTH, ArraySpec, Config, Golden, Manifest
+from pi_runtime.model.manifest import MAX_LENGTH, ArraySpec, Config, Manifest
 from pi_runtime.model.network import Network
 from pi_runtime.model.vocabulary import Vocabulary
 
@@ -258,27 +258,33 @@ def _proved(
     source: Source, shop: Workshop, quantization: str, on_stage: Callable[[str], None]
 ) -> tuple[bytes, Parity]:
     """Return the bytes of the model file and how exactly they compute."""
-    network, vocabulary, config = source.network, source.vocabulary, source.config
     on_stage("building")
-    flatbuffer, arrays = shop.build(config.max_length, quantization)
-    manifest = _manifest(source, quantization, arrays)
-
-    def seal(golden: Golden) -> bytes:
-        return pack_model(flatbuffer, manifest, config, vocabulary, golden)
-
     if quantization == "float32":
-        content = seal(golden_windows(network, vocabulary, config))
+        content = _exact(source, shop)
         on_stage("proving")
         return content, check_parity(content)
     # The golden probabilities are those of the quantized weights, by the reference. The interpreter
     # quantizes activations too, so the tolerance allows four times its deviation here.
-    stored = read_network(flatbuffer, arrays, config)
-    golden = golden_windows(stored, vocabulary, config)
+    vocabulary, config = source.vocabulary, source.config
+    flatbuffer, arrays = shop.build(config.max_length, quantization)
+    manifest = _manifest(source, quantization, arrays)
+    golden = golden_windows(read_network(flatbuffer, arrays, config), vocabulary, config)
     on_stage("proving")
-    parity = check_parity(seal(golden), record(network, vocabulary, config))
+    parity = check_parity(
+        pack_model(flatbuffer, manifest, config, vocabulary, golden),
+        record(source.network, vocabulary, config),
+    )
     tolerance = max(*golden.tolerances, 4 * max(parity.deviations.values()))
     golden = replace(golden, tolerances=(tolerance,) * len(golden.tolerances))
-    return seal(golden), parity
+    return pack_model(flatbuffer, manifest, config, vocabulary, golden), parity
+
+
+def _exact(source: Source, shop: Workshop) -> bytes:
+    """Return a float32 model file; what it was built from is out of memory afterwards."""
+    flatbuffer, arrays = shop.build(source.config.max_length, "float32")
+    golden = golden_windows(source.network, source.vocabulary, source.config)
+    manifest = _manifest(source, "float32", arrays)
+    return pack_model(flatbuffer, manifest, source.config, source.vocabulary, golden)
 
 
 def _manifest(source: Source, quantization: str, arrays: Mapping[str, ArraySpec]) -> Manifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -228,6 +229,15 @@ def test_a_file_that_computes_something_else_is_refused(folder: Path) -> None:
         check_parity(seal(b"\x00" * len(flatbuffer), contents))
 
 
+def builder_of(pid: int) -> int | None:
+    """Return the process in which a converter's graph is built, once it runs."""
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(OSError):  # another one, which is gone already
+            if b"convert.building" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return int(child)
+    return None
+
+
 @pytest.mark.parametrize("moment", ["importing", "building"])
 def test_interrupted_it_leaves_nothing(folder: Path, moment: str) -> None:
     program = str(Path(sys.executable).with_name("rnn-convert"))
@@ -235,14 +245,16 @@ def test_interrupted_it_leaves_nothing(folder: Path, moment: str) -> None:
     with subprocess.Popen(
         [program, "colab_weights.hdf5"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
+        builder = wait_for(lambda: builder_of(process.pid), 60)
         # The library is mapped early in TensorFlow's import; its threads start with its first work.
-        maps, threads = (Path(f"/proc/{process.pid}/{name}") for name in ("maps", "task"))
+        maps, threads = (Path(f"/proc/{builder}/{name}") for name in ("maps", "task"))
         wait_for(lambda: "_pywrap_tensorflow" in maps.read_text(), 60)
         if moment == "building":
             wait_for(lambda: len(list(threads.iterdir())) > 2, 60)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=300)
         assert (process.returncode, said) == (130, b"")
+    assert not Path(f"/proc/{builder}").exists()
     assert sorted(folder.iterdir()) == before
 
 
