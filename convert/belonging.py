@@ -55,7 +55,7 @@ def read_vocab(path: Path, classes: int) -> Vocab:
     """
     table = read_table(path, _most_bytes(classes), members=2 * classes + 16)
     ids = {}
-    for token, value in table.pairs:
+    for token, value in table.members.items():
         token_id = int(value) if isinstance(value, float) and value.is_integer() else value
         if type(token_id) is not int:
             raise NotATable("it is not a table of tokens and ids")

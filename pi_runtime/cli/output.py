@@ -10,9 +10,6 @@ TYPE_CHECKING = False  # see pi_runtime.cli.process
 if TYPE_CHECKING:
     from typing import IO
 
-LONGEST_LINE = 4000
-"""Characters of a line on stderr or in a report."""
-
 _quiet = False
 
 
@@ -34,11 +31,25 @@ def complain(message: str) -> None:
 
 
 def printable(message: str) -> str:
-    """Return a message of ours with no other control characters than its line breaks.
+    """Return a message of ours with no other control characters than its line breaks and tabs.
 
     Names and what stands in files are quoted in messages, and a terminal obeys what it is sent.
     """
-    return "\n".join(shown(line, LONGEST_LINE) for line in message.split("\n"))
+    if message.isprintable():
+        return message
+    return "".join(c if c in "\n\t" else shown(c) for c in message)
+
+
+class PrintableStderr:
+    """stderr for logging, whose messages quote what engines say."""
+
+    def write(self, text: str) -> None:
+        """Write a message."""
+        sys.stderr.write(printable(text))
+
+    def flush(self) -> None:
+        """Write at once."""
+        sys.stderr.flush()
 
 
 def as_json(value: object, indent: int | None = None) -> str:

@@ -11,12 +11,15 @@ import signal
 import sys
 
 from pi_runtime.cli.output import complain, use_utf8
-from pi_runtime.errors import Error
+from pi_runtime.errors import Error, shown
 
 TYPE_CHECKING = False  # typing and pathlib would cost a warm one-off a fifth of its start
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
+
+LONGEST_ERROR = 4000
+"""Characters of an error's line."""
 
 
 def run(
@@ -74,7 +77,7 @@ def _guarded(command: Callable[[list[str]], int | None], argv: list[str] | None)
 
 def _one_line(error: Exception) -> str:
     """Return what an error says. What a file or a name has in it stays one line."""
-    return " ".join(line.strip() for line in str(error).split("\n"))
+    return shown(" ".join(line.strip() for line in str(error).split("\n")), LONGEST_ERROR)
 
 
 def _name(name: object) -> str:

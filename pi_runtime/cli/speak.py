@@ -24,7 +24,7 @@ from pi_runtime.cli.arguments import (
     sampling_options,
     warn_about_prefix,
 )
-from pi_runtime.cli.output import be_quiet, emit, note
+from pi_runtime.cli.output import PrintableStderr, be_quiet, emit, note
 from pi_runtime.cli.parser import Parser, refuse, refuse_others
 from pi_runtime.cli.process import run
 from pi_runtime.cli.speech_arguments import (
@@ -103,7 +103,7 @@ def _speak(argv: list[str]) -> int:
     _check(args)
     be_quiet(args.quiet)
     level = logging.WARNING if args.quiet else logging.INFO
-    logging.basicConfig(level=level, format="note: %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=level, format="note: %(message)s", stream=PrintableStderr())
     if any(name in args.given for name in LISTS):
         for line in _lists(args):
             emit(f"{line}\n")

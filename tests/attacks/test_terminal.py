@@ -51,3 +51,25 @@ def test_an_argument_that_is_no_utf_8(tmp_path: Path) -> None:
 )
 def test_what_is_shown_instead(text: object, expected: str) -> None:
     assert shown(text) == expected
+
+
+def test_what_a_speech_program_says_of_its_failure(tmp_path: Path) -> None:
+    """A program's error is quoted in a note, by logging, which escapes nothing."""
+    program = tmp_path / "voice"
+    program.write_text("#!/bin/sh\ncat >/dev/null; printf '\\033]0;owned\\007\\n' >&2; exit 1\n")
+    program.chmod(0o755)
+    done = run_command(
+        "rnn-speak",
+        "--text",
+        "Hello.",
+        "--engine",
+        "command",
+        "--command",
+        program,
+        "--wav",
+        "x.wav",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    assert r"\x1b]0;owned\x07" in done.stderr
+    assert all(line.isprintable() for line in done.stderr.split("\n"))

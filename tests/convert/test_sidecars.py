@@ -161,6 +161,12 @@ def test_a_repeated_key_that_ends_on_the_id_of_another_token(tmp_path: Path) -> 
     assert 7 not in vocabulary
 
 
+def test_of_a_repeated_key_only_the_last_value_counts(tmp_path: Path) -> None:
+    text = json.dumps(VOCAB).replace("{", '{"e": null, ', 1)
+    (tmp_path / "w_vocab.json").write_text(text, "utf-8")
+    assert find_sidecars(tmp_path / "w.hdf5", NETWORK).vocab == VOCAB
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_any_unicode_encoding(tmp_path: Path, encoding: str) -> None:
     vocab = {"ж" if token == "a" else token: number for token, number in VOCAB.items()}

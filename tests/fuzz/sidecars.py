@@ -109,10 +109,12 @@ class _Sidecars:
 
 def _by_python(content: bytes) -> dict[str, int] | None:
     """Return the vocab in a file by Python's json, if it is one of twelve classes."""
-    entries = []
+    entries: list[list[str]] = []
+    nested: list[Any] = []
 
     def count(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         entries.append([key for key, _ in pairs])
+        nested.extend(value for _, value in pairs if isinstance(value, (list, dict)))
         return dict(pairs)
 
     try:
@@ -120,8 +122,8 @@ def _by_python(content: bytes) -> dict[str, int] | None:
         vocab = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=count)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(vocab, dict) or not vocab:
-        return None
+    if not isinstance(vocab, dict) or not vocab or nested:
+        return None  # also where a repeated key hides it: no vocab was ever written so
     if any(isinstance(i, bool) or not isinstance(i, (int, float)) for i in vocab.values()):
         return None
     if any(i != i or i in (float("inf"),) or int(i) != i for i in vocab.values()):
