@@ -42,11 +42,7 @@ class SpeechError(Error):
 
 
 def shown(text: object, most: int = 80) -> str:
-    """Return a stranger's text as a terminal may show it: on one line, and of `most` characters.
-
-    >>> shown("two\nlines")
-    'two\\\\x0alines'
-    """
+    """Return a stranger's text as a terminal may show it: on one line, of `most` characters."""
     whole = str(text)
     cut = whole if len(whole) <= most else f"{whole[: most - 1]}…"
     return "".join(c if c.isprintable() else _escaped(c) for c in cut)
