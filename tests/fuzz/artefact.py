@@ -59,7 +59,7 @@ def open_fuzzer(folder: Path) -> Iterator[ArtefactFuzzer]:
             reader.kill()
 
 
-def _bases(folder: Path) -> list[bytes]:
+def bases(folder: Path) -> list[bytes]:
     """Return small models: real ones if they can be made here, else bare arrays for NumPy."""
     kept = os.environ.get("RNN_TEST_MODELS")
     if not (HAS_TENSORFLOW or kept):
@@ -69,29 +69,35 @@ def _bases(folder: Path) -> list[bytes]:
     return [converter.small(f"small-{name}", NETWORKS[name], LENGTH).read_bytes() for name in names]
 
 
+def mutant(number: int, models: list[bytes]) -> tuple[bytes, str]:
+    """Return the mutant of a number, made of one of the models, and how it was made."""
+    rng = random.Random(number)
+    flatbuffer, documents = members(rng.choice(models))
+    mutate = rng.choice(MUTATIONS)
+    made = mutate(rng, bytearray(flatbuffer), documents)
+    content = made if isinstance(made, bytes) else resealed(bytes(made[0]), made[1])
+    return content, mutate.__name__
+
+
 class ArtefactFuzzer:
     """See `Fuzzer`."""
 
     def __init__(self, folder: Path, reader: subprocess.Popen[str]) -> None:
         self._path = folder / "mutant.tflite"
-        self._bases = _bases(folder)
+        self._bases = bases(folder)
         self._reader = reader
 
     def run(self, number: int) -> Outcome:
         """See `Fuzzer`."""
-        rng = random.Random(number)
-        flatbuffer, documents = members(rng.choice(self._bases))
-        mutate = rng.choice(MUTATIONS)
-        parts = mutate(rng, bytearray(flatbuffer), documents)
-        content = parts if isinstance(parts, bytes) else resealed(bytes(parts[0]), parts[1])
+        content, how = mutant(number, self._bases)
         self._path.write_bytes(content)
-        backend = rng.choice(("auto", "auto", "numpy"))
+        backend = "numpy" if number % 3 == 2 else "auto"
         assert self._reader.stdin
         assert self._reader.stdout
         self._reader.stdin.write(json.dumps([str(self._path), backend]) + "\n")
         self._reader.stdin.flush()
         verdict, what = json.loads(self._reader.stdout.readline())
-        return Outcome(Verdict(verdict), f"{mutate.__name__}: {what}", {"m.tflite": content})
+        return Outcome(Verdict(verdict), f"{how}: {what}", {"m.tflite": content})
 
 
 NUMBERS = (0, 1, 2, 3, 7, 8, 64, 255, 256, 2000, 2001, 65_535, 1 << 31, (1 << 31) - 1, -1, -4)
