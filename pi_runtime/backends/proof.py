@@ -88,7 +88,7 @@ def _prove_graph(model: ModelFile) -> str:
 
     model.network()  # what is wrong with it is best said by itself
     try:
-        check_graph(model.flatbuffer)
+        check_graph(model.flatbuffer, loops=model.config.rnn_bidirectional)
     except ValueError as error:
         _prove_arrays(model)
         return str(error)
