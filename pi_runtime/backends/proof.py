@@ -146,7 +146,7 @@ def _judged(model: ModelFile, code: int) -> BackendError:
     """Return what a trial's exit code means."""
     import signal
 
-    if code > 0:  # Python's own: the trial did not come to the interpreter
+    if code in (1, 2):  # Python's own: the trial did not come to the interpreter
         return _untried(model, f"exit code {code}")
     if -code == getattr(signal, "SIGPROF", None):
         return _untrusted(model, "does not come to an end in the TFLite interpreter")

@@ -6,7 +6,7 @@ reads the very bytes that its parent will use, lets NumPy and then the TFLite in
 the golden windows, and prints one line of JSON: {"numpy": [|Δp|…], "tflite": [|Δp|…]}, or
 {"numpy": …, "refused": why} if this interpreter does not take the file. While the interpreter is at
 work its memory is bounded, and so is its time: by a multiple of what NumPy took for the same
-numbers. It exits with a code other than 0 only before that.
+numbers. It exits with 1 only before that: whatever the interpreter raises is a refusal.
 """
 
 from __future__ import annotations

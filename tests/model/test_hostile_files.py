@@ -195,3 +195,27 @@ def test_damage_anywhere_is_one_sentence_or_harmless(path: Path, data: st.DataOb
         read_all(ModelFile(path))
     except ModelFileError as error:
         assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("name", ["new.keras", "x.weights.h5", "x.zip", "disguised.tflite"])
+def test_a_checkpoint_is_named_as_such(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+    assert refusal(path) == f"{path} is a checkpoint, not a model – run: rnn-convert {path}"
+
+
+@pytest.mark.parametrize("text", ["[" * 900 + "]" * 900, '{"a":' * 5000, "[]," * 5000])
+def test_documents_of_more_parts_than_they_need(text: str, path: Path) -> None:
+    flatbuffer, documents = members(GOOD)
+    path.write_bytes(rebuilt(flatbuffer, documents | {"golden.json": '{"a":[' + text + "]}"}))
+    assert "golden.json holds more than any model of this size needs" in refusal(path)
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
+def test_documents_hold_numbers(text: str, path: Path) -> None:
+    flatbuffer, documents = members(GOOD)
+    path.write_bytes(
+        rebuilt(flatbuffer, documents | {"golden.json": f'{{"tolerances": [{text}]}}'})
+    )
+    assert f"{text} is no number" in refusal(path)
