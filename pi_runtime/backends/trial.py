@@ -68,8 +68,9 @@ def _bound_memory(room: int) -> None:
         return
     # A sandbox may forbid any of this; then its own bounds hold.
     with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError, ValueError):
         pages = Path("/proc/self/statm").read_text("ascii").split()[0]
         taken = int(pages) * resource.getpagesize()

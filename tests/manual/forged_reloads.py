@@ -5,7 +5,8 @@
 
 The models are the fuzzer's (`tests/fuzz/artefact`). After each reload the service must answer, and
 generate from seed 1 what the model generates that it says it has: the old one's text if it refused,
-and otherwise what NumPy computes from the forged file.
+and otherwise what NumPy computes from the forged file, unless that tolerates so much that rounding
+alone may change its texts.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from pi_runtime.backends.reference import CHAOTIC
+from pi_runtime.model.file import ModelFile
 from tests.fuzz.artefact import bases, mutant
 from tests.helpers.commands import run_command
 from tests.helpers.service import Service, running
@@ -32,7 +35,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         for number, what in reload_all(Path(name), range(args.first, args.first + args.count)):
             print(f"{number}: {what}", flush=True)
-            counts[what.partition(":")[0]] += 1
+            counts[what.partition(":")[0].partition(" (")[0]] += 1
     print(", ".join(f"{count} {what}" for what, count in counts.most_common()))
     return int(set(counts) != {"kept", "taken"})
 
@@ -67,6 +70,8 @@ def _reload(service: Service, model: Path, old: str) -> str:
     text = _text(service)
     if not reply["ok"]:
         return f"kept: {reply['error']}" if text == old else "kept, but not the old one"
+    if max(ModelFile(model).golden().tolerances) > CHAOTIC:
+        return "taken"
     done = run_command("rnn-generate", model, "--backend", "numpy", *_OPTIONS)
     return "taken" if done.stdout.rstrip("\n") == text else "taken, and generates something else"
 
