@@ -12,6 +12,29 @@
 from __future__ import annotations
 
 
+def shown(text: object, most: int = 80) -> str:
+    r"""Return text of a file or a name as a terminal may show it.
+
+    Control and other characters that do not print are escaped, and what is longer than `most`
+    characters is cut.
+
+    >>> print(shown("a\x1b[2Jb\u202e"))
+    a\x1b[2Jb\u202e
+    """
+    text = str(text)
+    if len(text) > most:
+        text = text[: most - 1] + "…"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escaped(ord(c)) for c in text)
+
+
+def _escaped(code: int) -> str:
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
 class Error(Exception):
     """A failure its reader can act on: one line, what happened – what to do."""
 
@@ -39,26 +62,3 @@ class BackendError(Error):
 
 class SpeechError(Error):
     """An engine, a voice or a sound card is missing or failed."""
-
-
-def shown(text: object, most: int = 80) -> str:
-    r"""Return text of a file or a name as a terminal may show it.
-
-    Control and other characters that do not print are escaped, and what is longer than `most`
-    characters is cut.
-
-    >>> print(shown("a\x1b[2Jb\u202e"))
-    a\x1b[2Jb\u202e
-    """
-    text = str(text)
-    if len(text) > most:
-        text = text[: most - 1] + "…"
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else _escaped(ord(c)) for c in text)
-
-
-def _escaped(code: int) -> str:
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

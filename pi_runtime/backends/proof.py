@@ -10,14 +10,13 @@ and then a look into a folder (`remembered`).
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pi_runtime.backends.interpreter import installed_runtime
+from pi_runtime.backends.interpreter import installed_interpreter
 from pi_runtime.backends.remembered import recall, remember
 from pi_runtime.errors import BackendError, shown
 from pi_runtime.model.file import ModelFile
@@ -59,15 +58,11 @@ def prove(model: ModelFile, name: str) -> None:
 
 def _interpreter() -> str:
     """Return the interpreter's name and what changes with its version."""
-    runtime = installed_runtime()
-    if not runtime:
-        raise BackendError(
-            "no TFLite interpreter is installed",
-            "take --backend numpy, or pip install ai-edge-litert (tflite-runtime on Python 3.11)",
-        )
-    package = importlib.import_module(runtime.partition(".")[0])
-    status = Path(importlib.import_module(runtime).__file__ or "").stat()
-    return f"{runtime} {getattr(package, '__version__', '')} {status.st_size} {status.st_mtime_ns}"
+    module = sys.modules[installed_interpreter().__module__]
+    package = sys.modules[module.__name__.partition(".")[0]]
+    status = Path(module.__file__ or "").stat()
+    version = getattr(package, "__version__", "")
+    return f"{module.__name__} {version} {status.st_size} {status.st_mtime_ns}"
 
 
 def _prove_arrays(model: ModelFile) -> None:
@@ -88,7 +83,7 @@ def _prove_graph(model: ModelFile) -> str:
 
     model.network()  # what is wrong with it is best said by itself
     try:
-        check_graph(model.flatbuffer)
+        check_graph(model.flatbuffer, loops=model.config.rnn_bidirectional)
     except ValueError as error:
         _prove_arrays(model)
         return str(error)
@@ -146,7 +141,7 @@ def _judged(model: ModelFile, code: int) -> BackendError:
     """Return what a trial's exit code means."""
     import signal
 
-    if code > 0:  # Python's own: the trial did not come to the interpreter
+    if code in (1, 2):  # Python's own: the trial did not come to the interpreter
         return _untried(model, f"exit code {code}")
     if -code == getattr(signal, "SIGPROF", None):
         return _untrusted(model, "does not come to an end in the TFLite interpreter")

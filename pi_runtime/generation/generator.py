@@ -63,15 +63,17 @@ class TextGenerator:
         """Open a model that rnn-convert wrote.
 
         `backend` is "tflite", "numpy" or "auto": the fastest one that can run this file here.
-        `threads` is for the TFLite interpreter. `verify` computes the file's golden windows first.
+        `threads` is for the TFLite interpreter. A file that was not proved here before is first run
+        in a process of its own, which a forged one may crash; `numpy` runs nothing of the file, and
+        starts none. `verify` computes the file's golden windows once more, in this process.
 
         >>> TextGenerator.load("colab.tflite", backend="numpy").backend.name
         'numpy'
 
         Raises:
             ModelFileError: the file is missing, damaged, or not a model.
-            BackendError: the backend asked for cannot be had, cannot run this file, or, with
-                `verify`, computes something else than the converter did.
+            BackendError: the backend asked for cannot be had, cannot run this file, or computes
+                something else than the converter did; or the file is forged.
             UsageError: `threads` cannot be right.
         """
         threads = checks.whole_number("threads", threads, 1, 1024)

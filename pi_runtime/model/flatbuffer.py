@@ -172,8 +172,10 @@ class Reader:
         return _Table(self, at, vtable, (length - 4) // 2, size)
 
 
-def check_graph(data: memoryview) -> None:
+def check_graph(data: memoryview, *, loops: bool) -> None:
     """Check that a FlatBuffer is a graph of the kind that rnn-convert writes.
+
+    `loops` says whether it is one with loops, as bidirectional networks are.
 
     Raises:
         ValueError: it is not.
@@ -194,8 +196,9 @@ def check_graph(data: memoryview) -> None:
     if model.tables(7):
         raise ValueError("its graph has signatures, which no model needs")
     graphs = model.tables(2)
-    if not 0 < len(graphs) <= MAX_GRAPHS:
-        raise ValueError(f"it has {len(graphs)} graphs, not 1 to {MAX_GRAPHS}")
+    most = MAX_GRAPHS if loops else 1
+    if not 0 < len(graphs) <= most:
+        raise ValueError(f"it has {len(graphs)} graphs, not 1 to {most}")
     for number, graph in enumerate(graphs):
         _check_order(graph, codes, buffers, range(number + 1, len(graphs)))
 

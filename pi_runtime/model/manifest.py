@@ -258,7 +258,7 @@ class Golden:
             raise ValueError("a golden window holds an unknown id")
         probabilities = _table(members, "probabilities", (count, classes)).astype(np.float32)
         # NaN compares false with everything.
-        if not (probabilities >= 0).all() or not (abs(probabilities.sum(axis=1) - 1) < 1e-3).all():
+        if not (probabilities >= 0).all() or not (abs(probabilities.sum(axis=1) - 1) < 0.05).all():
             raise ValueError("golden probabilities are not such")
         windows = windows.astype(np.int32)
         return cls(windows, probabilities, tuple(map(float, tolerances)))

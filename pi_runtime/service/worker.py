@@ -29,7 +29,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def load_generator(settings: ServiceSettings) -> TextGenerator:
-    """Load the model and verify it on its golden windows.
+    """Load the model, which is proved in another process first, and verify it here.
 
     Raises:
         ModelFileError: the file is missing or damaged.

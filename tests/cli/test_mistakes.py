@@ -160,7 +160,7 @@ rnn-speak colab_weights.hdf5 --wav a.wav | 1 | colab_weights.hdf5 is a checkpoin
 rnn-generate disguised.tflite | 1 | disguised.tflite is a checkpoint, not a model – run: rnn-convert disguised.tflite
 rnn-generate colab_vocab.json | 1 | colab_vocab.json is a vocab or config, not a model – run: rnn-convert colab_weights.hdf5
 rnn-generate poems.txt | 1 | poems.txt is a text, not a model – name a .tflite file; rnn-train makes one of a text
-rnn-generate new.keras | 1 | new.keras is a Keras file, not a model – give rnn-convert the _weights.hdf5 that textgenrnn saved
+rnn-generate new.keras | 1 | new.keras is a checkpoint, not a model – run: rnn-convert new.keras
 rnn-generate colab.tflite -o nodir/x.txt | 2 | nodir: no such folder – create it (mkdir -p nodir), or name another with -o
 rnn-generate colab.tflite -o "no dir/x.txt" | 2 | no dir: no such folder – create it (mkdir -p 'no dir'), or name another with -o
 rnn-generate colab.tflite -o nodir/ | 2 | nodir: no such folder – create it (mkdir -p nodir), or name another with -o

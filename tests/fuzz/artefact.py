@@ -12,12 +12,9 @@ an error of more than one line, or with control characters.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import random
-import select
-import signal
 import struct
 import subprocess
 import sys
@@ -26,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz.cases import HANG_SECONDS, Outcome, Verdict
+from tests.fuzz.cases import Outcome, Verdict
 from tests.helpers.checkpoints import packed_model, small_network
 from tests.helpers.commands import HAS_TENSORFLOW
 from tests.helpers.conversion import Converter
@@ -34,8 +31,6 @@ from tests.helpers.model_files import members, resealed
 from tests.helpers.networks import LENGTH, NETWORKS
 
 NEEDS = ()
-
-MEMORY = 256 << 20
 
 Documents = dict[str, Any]
 Parts = tuple[bytearray, Documents]
@@ -46,7 +41,7 @@ def open_fuzzer(folder: Path) -> Iterator[ArtefactFuzzer]:
     """Start the process that reads the mutants."""
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "XDG_CACHE_HOME": str(folder)}
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.fuzz.artefact"],
+        [sys.executable, "-m", "tests.fuzz.artefact_reader"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -59,7 +54,7 @@ def open_fuzzer(folder: Path) -> Iterator[ArtefactFuzzer]:
             reader.kill()
 
 
-def _bases(folder: Path) -> list[bytes]:
+def bases(folder: Path) -> list[bytes]:
     """Return small models: real ones if they can be made here, else bare arrays for NumPy."""
     kept = os.environ.get("RNN_TEST_MODELS")
     if not (HAS_TENSORFLOW or kept):
@@ -69,29 +64,35 @@ def _bases(folder: Path) -> list[bytes]:
     return [converter.small(f"small-{name}", NETWORKS[name], LENGTH).read_bytes() for name in names]
 
 
+def mutant(number: int, models: list[bytes]) -> tuple[bytes, str]:
+    """Return the mutant of a number, made of one of the models, and how it was made."""
+    rng = random.Random(number)
+    flatbuffer, documents = members(rng.choice(models))
+    mutate = rng.choice(MUTATIONS)
+    made = mutate(rng, bytearray(flatbuffer), documents)
+    content = made if isinstance(made, bytes) else resealed(bytes(made[0]), made[1])
+    return content, mutate.__name__
+
+
 class ArtefactFuzzer:
     """See `Fuzzer`."""
 
     def __init__(self, folder: Path, reader: subprocess.Popen[str]) -> None:
         self._path = folder / "mutant.tflite"
-        self._bases = _bases(folder)
+        self._bases = bases(folder)
         self._reader = reader
 
     def run(self, number: int) -> Outcome:
         """See `Fuzzer`."""
-        rng = random.Random(number)
-        flatbuffer, documents = members(rng.choice(self._bases))
-        mutate = rng.choice(MUTATIONS)
-        parts = mutate(rng, bytearray(flatbuffer), documents)
-        content = parts if isinstance(parts, bytes) else resealed(bytes(parts[0]), parts[1])
+        content, how = mutant(number, self._bases)
         self._path.write_bytes(content)
-        backend = rng.choice(("auto", "auto", "numpy"))
+        backend = "numpy" if number % 3 == 2 else "auto"
         assert self._reader.stdin
         assert self._reader.stdout
         self._reader.stdin.write(json.dumps([str(self._path), backend]) + "\n")
         self._reader.stdin.flush()
         verdict, what = json.loads(self._reader.stdout.readline())
-        return Outcome(Verdict(verdict), f"{mutate.__name__}: {what}", {"m.tflite": content})
+        return Outcome(Verdict(verdict), f"{how}: {what}", {"m.tflite": content})
 
 
 NUMBERS = (0, 1, 2, 3, 7, 8, 64, 255, 256, 2000, 2001, 65_535, 1 << 31, (1 << 31) - 1, -1, -4)
@@ -285,95 +286,3 @@ MUTATIONS: tuple[Mutation, ...] = (
     *(graph_bytes, graph_bytes, graph_words, graph_words, graph_pieces, weights, places, places),
     *(manifest, config, window, tokens, golden, text, archive),
 )
-
-
-# What follows runs in the reader's process.
-
-
-def serve() -> None:
-    """Read the mutants that stdin names, each in a process of its own; print each outcome."""
-    import numpy  # noqa: F401 - imported before the fork, once for all mutants
-
-    import pi_runtime.backends.numpy
-    import pi_runtime.backends.reference
-    import pi_runtime.backends.selfcheck
-    import pi_runtime.backends.tflite
-    import pi_runtime.generation.generator  # noqa: F401
-
-    for line in sys.stdin:
-        path, backend = json.loads(line)
-        print(json.dumps(_in_a_fork(Path(path), backend)), flush=True)
-
-
-def _in_a_fork(path: Path, backend: str) -> tuple[str, str]:
-    receiver, sender = os.pipe()
-    process = os.fork()
-    if not process:
-        os.setsid()
-        verdict, what = _read(path, backend)
-        os.write(sender, json.dumps((verdict.value, what[:1000])).encode())
-        os._exit(0)
-    os.close(sender)
-    with open(receiver, "rb", closefd=True) as answer:  # noqa: PTH123
-        hangs = not select.select([answer], [], [], HANG_SECONDS)[0]
-        if hangs:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process, signal.SIGKILL)
-        said = answer.read()
-    _, status, usage = os.wait4(process, 0)
-    if hangs:
-        return Verdict.HANG.value, ""
-    if status:
-        return Verdict.CRASH.value, f"status {status}"
-    if usage.ru_maxrss * 1024 > max(MEMORY, 4 * path.stat().st_size):
-        return Verdict.MEMORY.value, f"{usage.ru_maxrss >> 10} MB: {said.decode()}"
-    verdict, what = json.loads(said)
-    return verdict, what
-
-
-def _read(path: Path, backend: str) -> tuple[Verdict, str]:
-    import traceback
-
-    from pi_runtime.errors import Error
-
-    try:
-        return _use(path, backend)
-    except Error as error:
-        line = str(error)
-        return (Verdict.REFUSED if line.isprintable() else Verdict.WRONG), line
-    except BaseException:
-        return Verdict.TRACE, traceback.format_exc().replace("\n", " | ")[-900:]
-
-
-def _use(path: Path, backend: str) -> tuple[Verdict, str]:
-    import numpy as np
-
-    from pi_runtime.backends.reference import window_probabilities
-    from pi_runtime.generation.generator import TextGenerator
-    from pi_runtime.model.file import ModelFile
-
-    generator = TextGenerator.load(path, backend)
-    written = generator.generate(max_gen_length=20, temperature=1.0, seed=1)[0]
-    try:
-        written.encode("utf-8")
-    except UnicodeEncodeError:
-        return Verdict.WRONG, "it generates half of a surrogate pair"
-    model = ModelFile(path)
-    ids = [i for i in range(model.vocabulary.classes) if i in model.vocabulary][:20]
-    length = model.config.max_length
-    windows = np.array([([0] * length + ids[: n + 1])[-length:] for n in range(len(ids))], np.int32)
-    expected = window_probabilities(model.network(), windows)
-    session = generator.backend.session()
-    found = np.array([session.step([token_id])[0].copy() for token_id in ids])
-    if not np.isfinite(found).all():
-        return Verdict.WRONG, f"{generator.backend.name}: not finite"
-    deviation = float(np.abs(found - expected).max())
-    if deviation > 10 * max(model.golden().tolerances) + 1e-5:
-        return Verdict.WRONG, f"{generator.backend.name} differs by {deviation:.1e}"
-    return Verdict.READ, generator.backend.name + (
-        f" ({generator.fallback_reason})" * bool(generator.fallback_reason)
-    )
-
-
-if __name__ == "__main__":
-    serve()

@@ -11,7 +11,7 @@ from tests.fuzz.cases import OFFENCES, needs, open_fuzzer
 # As many as take some fifteen seconds each.
 COUNTS = {
     "archive": 150,
-    "artefact": 120,
+    "artefact": 80,
     "hdf5": 40,
     "protocol": 500,
     "sidecars": 400,

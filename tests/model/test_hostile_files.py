@@ -195,3 +195,74 @@ def test_damage_anywhere_is_one_sentence_or_harmless(path: Path, data: st.DataOb
         read_all(ModelFile(path))
     except ModelFileError as error:
         assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("name", ["new.keras", "x.weights.h5", "x.zip", "disguised.tflite"])
+def test_a_checkpoint_is_named_as_such(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+    assert refusal(path) == f"{path} is a checkpoint, not a model – run: rnn-convert {path}"
+
+
+@pytest.mark.parametrize("text", ["[" * 900 + "]" * 900, '{"a":' * 5000, "[]," * 5000])
+def test_documents_of_more_parts_than_they_need(text: str, path: Path) -> None:
+    flatbuffer, documents = members(GOOD)
+    path.write_bytes(rebuilt(flatbuffer, documents | {"golden.json": '{"a":[' + text + "]}"}))
+    assert "golden.json holds more than any model of this size needs" in refusal(path)
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
+def test_documents_hold_numbers(text: str, path: Path) -> None:
+    flatbuffer, documents = members(GOOD)
+    path.write_bytes(
+        rebuilt(flatbuffer, documents | {"golden.json": f'{{"tolerances": [{text}]}}'})
+    )
+    assert f"{text} is no number" in refusal(path)
+
+
+@pytest.mark.parametrize("escape", [r"\ud83d", r"\uDC00", r"\ud83d\ud83d"])
+@pytest.mark.parametrize("name", ["vocab.json", "config.json"])
+def test_documents_hold_text(name: str, escape: str, path: Path) -> None:
+    flatbuffer, documents = members(GOOD)
+    path.write_bytes(rebuilt(flatbuffer, documents | {name: f'{{"{escape}": 1}}'}))
+    assert f"{name} holds half of a surrogate pair, which is no text" in refusal(path)
+
+
+def test_a_pair_of_surrogates_is_text(path: Path) -> None:
+    flatbuffer, documents = members(GOOD)
+    documents["vocab.json"] = {"\U0001f600": 1}
+    path.write_bytes(rebuilt(flatbuffer, documents))
+    assert ModelFile(path).vocabulary.ids == {"\U0001f600": 1}
+
+
+def test_a_flatbuffer_that_reaches_into_the_documents(path: Path) -> None:
+    flatbuffer, documents = members(GOOD)
+    documents["manifest.json"]["flatbuffer"]["length"] = len(GOOD) - 100
+    path.write_bytes(rebuilt(flatbuffer, documents))
+    assert "reaches into its associated files" in refusal(path)
+
+
+def test_more_classes_than_the_file_has_bytes(path: Path) -> None:
+    flatbuffer, documents = members(GOOD)
+    documents["manifest.json"]["classes"] = 500_000
+    path.write_bytes(rebuilt(flatbuffer, documents))
+    assert "too small for the classes" in refusal(path)
+
+
+def test_a_missing_model_and_those_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "colab.tflite").write_bytes(GOOD)
+    assert f"did you mean {tmp_path / 'colab.tflite'}?" in refusal(tmp_path / "colap.tflite")
+    assert f"there is {tmp_path / 'colab.tflite'}" in refusal(tmp_path / "x.tflite")
+    assert "name a .tflite file" in refusal(tmp_path / "none" / "x.tflite")
+
+
+def test_a_vocab_and_a_text_are_named_as_such(tmp_path: Path) -> None:
+    vocab = tmp_path / "colab_vocab.json"
+    vocab.write_text('{"a": 1}')
+    assert "is a vocab or config, not a model" in refusal(vocab)
+    (tmp_path / "colab_weights.hdf5").write_bytes(b"")
+    assert f"run: rnn-convert {tmp_path / 'colab_weights.hdf5'}" in refusal(vocab)
+    text = tmp_path / "poems.txt"
+    text.write_text("Roses are red")
+    assert "is a text, not a model" in refusal(text)

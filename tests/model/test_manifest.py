@@ -127,6 +127,12 @@ def test_a_manifest_lacks_nothing(key: str) -> None:
         {"strides": [4]},
         {"strides": [12, 0]},
         {"strides": [12, -4]},
+        {"strides": [4, 4]},
+        {"strides": [8, 4]},
+        {"strides": [14, 4]},
+        {"offset": 2},
+        {"offset": 1 << 40},
+        {"shape": [], "strides": []},
         {"dtype": "float64"},
         {"dtype": "int8"},
     ],
@@ -157,6 +163,18 @@ def test_a_scale_is_one_for_all_or_one_per_column(scale: ArraySpec) -> None:
         ("tolerances", []),
         ("tolerances", [1e-5]),
         ("tolerances", ["x", "y"]),
+        ("tolerances", [float("nan")] * 2),
+        ("tolerances", [float("inf")] * 2),
+        ("tolerances", [-1e-9] * 2),
+        ("tolerances", [0.51] * 2),
+        ("tolerances", [True] * 2),
+        ("windows", [[1, 2.5], [0, 3]]),
+        ("windows", [[1, True], [0, 3]]),
+        ("windows", [[1, [2]], [0, 3]]),
+        ("windows", [[1, 10**400], [0, 3]]),
+        ("probabilities", [[float("nan"), 0, 0, 1], [0, 0, 0, 1]]),
+        ("probabilities", [[-0.5, 0.5, 0, 1], [0, 0, 0, 1]]),
+        ("probabilities", [[0.5, 0, 0, 0], [0, 0, 0, 1]]),
     ],
 )
 def test_golden_windows_that_cannot_be_right(key: str, value: Any) -> None:
@@ -188,3 +206,40 @@ def test_an_id_of_two_tokens_is_written_as_the_later_one() -> None:
 def test_a_vocabulary_that_cannot_be_right(ids: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="vocabulary"):
         vocabulary_from_json(ids, 4, word_level=False)
+
+
+def config(**members: Any) -> Config:
+    return Config.from_json({**asdict(CONFIG), "rnn_bidirectional": False, **members})
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"rnn_size": 128, "rnn_layers": 2, "dim_embeddings": 100, "max_length": 500},
+        {"rnn_size": 512, "rnn_layers": 3, "dim_embeddings": 300, "max_length": 100},
+        {"rnn_size": 16, "rnn_layers": 2, "dim_embeddings": 16, "max_length": 2000},
+        {"rnn_size": 500, "rnn_layers": 12, "max_length": 300, "rnn_bidirectional": True},
+    ],
+)
+def test_work_that_a_checkpoint_may_ask_for(members: dict[str, Any]) -> None:
+    config(**members).check_work(10_000)
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({"rnn_size": 1000, "rnn_layers": 100, "max_length": 40}, "a token takes 34 billion"),
+        ({"rnn_size": 128, "rnn_layers": 2, "max_length": 2000}, "a window of 2000 tokens takes"),
+        ({"rnn_size": 100, "rnn_layers": 90, "max_length": 500, "rnn_bidirectional": True}, "MB"),
+    ],
+)
+def test_work_that_none_can_ask_for(members: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        config(**members).check_work(10_000)
+
+
+def test_weights_are_finite_numbers() -> None:
+    for value in (np.nan, np.inf, -np.inf):
+        buffer = np.array([0, 0, 0, value, 0, 0, 0, 0], "<f4").tobytes()
+        with pytest.raises(ValueError, match="not a finite number"):
+            FLOAT.read(buffer)

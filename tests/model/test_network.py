@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -97,3 +99,11 @@ def test_a_network_has_a_layer() -> None:
     arrays = {n: a for n, a in FORWARD.arrays().items() if not n.startswith(("rnn", "attention/r"))}
     with pytest.raises(ValueError, match="there is no recurrent layer"):
         Network.from_arrays(arrays, 0, bidirectional=False)
+
+
+@pytest.mark.parametrize("rows", [15, 17])
+def test_an_attention_of_another_length(rows: int) -> None:
+    """NumPy cuts blocks that reach beyond an array short without a word."""
+    network = replace(FORWARD, attention=np.zeros((rows, 1), np.float32))
+    with pytest.raises(ValueError, match=rf"attention has shape \[{rows}, 1\], not \[16, 1\]"):
+        network.check()
