@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -93,6 +96,50 @@ def test_long_texts_for_clients_that_stay(service: Service) -> None:
         assert service.ask("generate", max_gen_length=100)["ok"]
         service.ask("stop")
         assert all(each.reply()["error"].startswith("stopped") for each in busy)
+
+
+CROWD = """
+import json, socket, sys
+links = []
+for do in ("generate", "speak") * 40:
+    link = socket.socket(socket.AF_UNIX)
+    link.connect(sys.argv[1])
+    link.sendall(json.dumps({"v": 1, "do": do, "max_gen_length": 100000}).encode() + b"\\n")
+    links.append(link)
+for link in links[56:]:
+    print(json.loads(link.recv(4096))["error"])
+sys.stdout.flush()
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+def test_another_user_that_takes_all_there_is() -> None:
+    """Places and computing are shared by user: the crowd of one keeps out only its own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        model = folder / "m.tflite"
+        model.write_bytes(
+            packed_model(small_network(classes=20), small_vocab(20, single_text=True))
+        )
+        argv = ("--on-demand", "--engine", "none", "--backend", "numpy")
+        with (
+            running(folder, model, *argv) as service,
+            subprocess.Popen(
+                ["/usr/bin/python3", "-c", CROWD, str(service.address)],
+                user=65534, group=0, extra_groups=[], stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, text=True,
+            ) as crowd,
+        ):  # fmt: skip
+            assert crowd.stdin
+            assert crowd.stdout
+            refused = [crowd.stdout.readline() for _ in range(80 - USER_WORKING)]
+            assert all("of yours are being worked on" in line for line in refused)
+            assert service.ask("generate", max_gen_length=100)["ok"]
+            assert service.ask("generate", max_gen_length=1000, n=2)["ok"]
+            assert "from uid 65534" in service.log
+            crowd.stdin.close()
 
 
 def test_stop_ends_what_is_generated_and_waits_to_be_spoken(service: Service) -> None:
