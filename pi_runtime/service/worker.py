@@ -22,9 +22,6 @@ from pi_runtime.service.protocol import Request
 from pi_runtime.service.settings import ServiceSettings
 from pi_runtime.service.turns import Job, Turns
 
-BATCH = 16
-"""How many texts of a request are computed at once: what each holds is some 100 kB."""
-
 JOINED = 256
 """How many pieces that nobody has read are kept apart."""
 
@@ -227,7 +224,8 @@ def _generated(
     if sequences[0].done:  # the prefix alone reaches the limit
         sequences *= request.n
     else:
-        for _ in decode(model.generator.backend, upcoming(), BATCH):
+        batch = cost.batch_size(model.generator.config)
+        for _ in decode(model.generator.backend, upcoming(), batch):
             yield
     prefix = model.prefix(request)
     future.set_result(

@@ -11,7 +11,7 @@ import pytest
 
 from pi_runtime import SamplingParams, TextGenerator
 from pi_runtime.errors import UsageError
-from pi_runtime.service.worker import BATCH
+from pi_runtime.service.cost import BATCH
 from tests.helpers.service import Service, needs_espeak
 
 pytestmark = needs_espeak
