@@ -23,7 +23,7 @@ from pi_runtime.cli.parser import Parser, refuse
 from pi_runtime.cli.process import run
 from pi_runtime.cli.settings_file import VARIABLE, explained, options_in
 from pi_runtime.cli.speech_arguments import add_sound, add_speech, check_speech, speech_config
-from pi_runtime.errors import UsageError
+from pi_runtime.errors import UsageError, shown
 
 if TYPE_CHECKING:
     from pi_runtime.service.quiet_hours import QuietHours
@@ -207,13 +207,22 @@ def _serve(argv: list[str]) -> int:
 
 def _log() -> None:
     """Log to stderr, with priorities if that is the journal."""
+    from pi_runtime.service.client_log import FloodFilter
+
     handler = logging.StreamHandler(sys.stderr)
-    if os.environ.get("JOURNAL_STREAM"):
-        handler.setFormatter(_Journal())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], format="%(message)s")
+    handler.setFormatter(_Journal() if os.environ.get("JOURNAL_STREAM") else _Lines())
+    handler.addFilter(FloodFilter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
-class _Journal(logging.Formatter):
+class _Lines(logging.Formatter):
+    """Bounded lines that print: a file's or a client's text may be in them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(shown(line, 5000) for line in super().format(record).split("\n"))
+
+
+class _Journal(_Lines):
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record).replace("\n", " ")
         return f"{_PRIORITY.get(record.levelname, '<6>')}{line}"

@@ -1,4 +1,4 @@
-"""What a request costs: the multiplications that its texts take, whatever its own size."""
+"""What a request costs, whatever its own size: the multiplications that its texts take."""
 
 from __future__ import annotations
 
@@ -9,6 +9,20 @@ from pi_runtime.service.limits import MULTIPLICATIONS
 
 TOKEN = 1_000_000
 """What a token takes beside its network, in multiplications: drawing it, and Python's own work."""
+
+
+BATCH = 16
+"""How many texts of a request are computed at once."""
+
+BATCH_BYTES = 16_000_000
+"""What the state of a batch may take, if it is more than one text."""
+
+
+def batch_size(config: Config) -> int:
+    """Return how many texts are computed at once: a large network's windows take much memory."""
+    layers = config.rnn_layers * config.rnn_size * (2 if config.rnn_bidirectional else 1)
+    floats = config.max_length * (config.dim_embeddings + 3 * layers)  # outputs, cells, average
+    return min(BATCH, max(1, BATCH_BYTES // (4 * floats)))
 
 
 def per_token(config: Config, classes: int) -> int:

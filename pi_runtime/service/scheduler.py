@@ -1,4 +1,4 @@
-"""What is spoken when: one text at a time, in the order of asking, and by itself in between."""
+"""What is spoken when: one text at a time, users in turns, and by itself in between."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Literal
 from pi_runtime.errors import Error, shown
 from pi_runtime.generation.sampling import random_seed
 from pi_runtime.service.events import Events
+from pi_runtime.service.fair_lock import FairLock
 from pi_runtime.service.heartbeat import Heartbeat
 from pi_runtime.service.keep_awake import KeepAwake
 from pi_runtime.service.narration import NarratedSink, Narration
@@ -65,7 +66,7 @@ class Scheduler:
         self._playing.set()
         self._waiting: dict[Playback, asyncio.Task[Literal[True]]] = {}
         """Texts that are being spoken or wait, each with what takes its turn."""
-        self._turn = asyncio.Lock()
+        self._turn = FairLock()
         self._exchanged = asyncio.Event()
         self._closed = False
         self._keep_awake = KeepAwake(self._card, self._noise_settings)
@@ -196,7 +197,8 @@ class Scheduler:
     ) -> AsyncIterator[None]:
         """Wait until it is a text's turn at the card, or the text is stopped."""
         loop = asyncio.get_running_loop()
-        turn = self._waiting[playback] = loop.create_task(self._turn.acquire())
+        user = connection.uid if connection else None
+        turn = self._waiting[playback] = loop.create_task(self._turn.acquire(user))
         watch = None
         if connection:
             watch = loop.create_task(connection.when_gone(lambda: self._stop(playback)))

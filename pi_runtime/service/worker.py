@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import queue
+import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -22,8 +22,8 @@ from pi_runtime.service.protocol import Request
 from pi_runtime.service.settings import ServiceSettings
 from pi_runtime.service.turns import Job, Turns
 
-BATCH = 16
-"""How many texts of a request are computed at once: what each holds is some 100 kB."""
+JOINED = 256
+"""How many pieces that nobody has read are kept apart."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -49,8 +49,11 @@ class TextStream:
     def __init__(self, seed: int | None) -> None:
         self.seed = seed
         """None: the text was given, not generated."""
-        self._arriving: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
-        self._arrived: list[str] = []
+        self._changed = threading.Condition()
+        self._unread: list[str] = []
+        """Joined now and then: a piece of one letter takes as much memory as 80 in one string."""
+        self._read: list[str] = []
+        self._error: Exception | None = None
         self._complete = False
         self.cancel: Callable[[], None] = lambda: None
         """End the generation; to be called in any thread, once nobody reads on."""
@@ -60,30 +63,46 @@ class TextStream:
         """Return a text that was given, not generated."""
         whole = cls(seed=None)
         whole.put(text)
-        whole.put(None)
+        whole.end()
         return whole
 
     @property
     def text(self) -> str:
         """What has been read of it."""
-        return "".join(self._arrived)
+        return "".join(self._read)
 
-    def put(self, piece: str | BaseException | None) -> None:
-        """Add a piece; None is the end, an exception a failure that its reader raises."""
-        self._arriving.put(piece)
+    def put(self, piece: str) -> None:
+        """Add a piece."""
+        with self._changed:
+            self._unread.append(piece)
+            if len(self._unread) > JOINED:
+                self._unread = ["".join(self._unread)]
+            self._changed.notify()
+
+    def end(self, error: Exception | None = None) -> None:
+        """End it; an error is raised by its reader."""
+        with self._changed:
+            self._complete, self._error = True, error
+            self._changed.notify()
 
     def pieces(self) -> Iterator[str]:
-        """Yield its pieces, waiting for them; a second time, from the beginning."""
-        yield from list(self._arrived)
-        while not self._complete:
-            piece = self._arriving.get()
-            if isinstance(piece, BaseException):
-                raise piece
-            if piece is None:
-                self._complete = True
-            else:
-                self._arrived.append(piece)
-                yield piece
+        """Yield its pieces, waiting for them; a second time, from the beginning.
+
+        Raises:
+            Exception: the generation failed.
+        """
+        yield from list(self._read)
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._unread or self._complete)
+                piece = "".join(self._unread)
+                self._unread.clear()
+                self._read.append(piece)
+            if not piece:
+                break
+            yield piece
+        if self._error:
+            raise self._error
 
 
 @dataclass(frozen=True)
@@ -170,13 +189,8 @@ class GenerationWorker:
         """Begin to generate a text; it is generated even if it is never read."""
         stream = TextStream(seed)
 
-        def end(error: Exception | None) -> None:
-            if error:
-                stream.put(error)
-            stream.put(None)
-
         steps = _streamed(self._model, request, seed, stream)
-        stream.cancel = self._begin(steps, end, request, owner)
+        stream.cancel = self._begin(steps, stream.end, request, owner)
         return stream
 
     def _begin(
@@ -210,7 +224,8 @@ def _generated(
     if sequences[0].done:  # the prefix alone reaches the limit
         sequences *= request.n
     else:
-        for _ in decode(model.generator.backend, upcoming(), BATCH):
+        batch = cost.batch_size(model.generator.config)
+        for _ in decode(model.generator.backend, upcoming(), batch):
             yield
     prefix = model.prefix(request)
     future.set_result(

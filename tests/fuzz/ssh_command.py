@@ -56,7 +56,7 @@ VARIABLES = {
     "TERM": "\x1b[2J", "SSH_CONNECTION": "::1 5 ::1 22", "PATH": "/tmp", "IFS": "a",
 }  # fmt: skip
 
-TEMPERATURE = r"[0-9.]{1,8}(,[0-9.]{1,8}){0,31}"
+TEMPERATURE = r"[0-9]*\.?[0-9]*(,[0-9]*\.?[0-9]*){0,31}"
 
 
 @contextmanager
@@ -133,7 +133,8 @@ def _wrong(program: str, argv: list[str], environment: dict[str, str], of_key: l
         name, _, value = word.partition("=")
         is_right = {
             "--prefix": 1 <= len(value) <= 500 and value.isprintable(),
-            "--temperature": bool(re.fullmatch(TEMPERATURE, value)),
+            "--temperature": bool(re.fullmatch(TEMPERATURE, value))
+            and all(re.search("[0-9]", part) for part in value.split(",")),
             "--max-gen-length": bool(re.fullmatch("[0-9]+", value)) and int(value) <= 2000,
             "--seed": bool(re.fullmatch("[0-9]+", value)) and int(value) < 2**32,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 
 import pytest
@@ -92,3 +93,21 @@ def test_a_flood_of_lines_is_cut_short_by_user_and_counted(
     monkeypatch.setattr(client_log, "PER_SECOND", 1e9)
     log.tell(1, "quiet again")
     assert caplog.messages[-2:] == ["uid 1: 940 lines left out", "quiet again"]
+
+
+def test_what_a_text_makes_the_speech_log_is_cut_short_but_no_error(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_log, "PER_SECOND", 0)
+    caplog.set_level("INFO")
+    caplog.handler.addFilter(flood := client_log.FloodFilter())
+    try:
+        for _ in range(1000):
+            logging.getLogger("pi_runtime.speech.speaker").info("nothing in %r", ".")
+        logging.getLogger("pi_runtime.speech.speaker").error("no sound")
+        assert len(caplog.messages) == client_log.BURST + 1
+        monkeypatch.setattr(client_log, "PER_SECOND", 1e9)
+        logging.getLogger("pi_runtime.speech.speaker").info("nothing in %r", "!")
+        assert caplog.messages[-1] == "nothing in '!' (940 lines left out before)"
+    finally:
+        caplog.handler.removeFilter(flood)

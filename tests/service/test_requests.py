@@ -11,6 +11,7 @@ import pytest
 
 from pi_runtime import SamplingParams, TextGenerator
 from pi_runtime.errors import UsageError
+from pi_runtime.service.cost import BATCH
 from tests.helpers.service import Service, needs_espeak
 
 pytestmark = needs_espeak
@@ -20,6 +21,17 @@ def test_it_generates_what_the_model_does(service: Service, model: Path) -> None
     reply = service.ask("generate", n=3, temperature=[0.9], seed=5, max_gen_length=40)
     texts = TextGenerator.load(model, backend="numpy")
     assert reply["texts"] == texts.generate(3, temperature=0.9, seed=5, max_gen_length=40)
+
+
+def test_more_texts_than_are_computed_at_once_are_the_models_too(
+    service: Service, model: Path
+) -> None:
+    texts = TextGenerator.load(model, backend="numpy")
+    for n, prefix in ((BATCH + 5, "аб"), (3, "а" * 50)):
+        reply = service.ask(
+            "generate", n=n, prefix=prefix, seed=5, max_gen_length=40, finish_sentence=False
+        )
+        assert reply["texts"] == texts.generate(n, prefix, seed=5, max_gen_length=40)
 
 
 def test_it_says_a_given_text(service: Service) -> None:

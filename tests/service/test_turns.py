@@ -141,8 +141,9 @@ def test_the_stock_model_may_be_asked_for_as_many_tokens_as_the_protocol_allows(
     cost.check(2 * whole, 2 * whole, token)  # no more than the service itself speaks
 
 
-def test_a_larger_network_gets_fewer_tokens() -> None:
+def test_a_larger_network_gets_fewer_tokens_and_texts_at_once() -> None:
     large = Config("large", 300, False, 12, 500, True, 100)
+    assert (cost.batch_size(STOCK), cost.batch_size(large)) == (cost.BATCH, 1)
     assert MULTIPLICATIONS // cost.per_token(large, 100) < 100
     one = SamplingParams(max_gen_length=1000)
     with pytest.raises(UsageError, match="too much work"):
