@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from pi_runtime.errors import UsageError
-from pi_runtime.replacement import replacement, sync_folder
+from pi_runtime.replacement import FLAGS, replacement, sync_folder
 
 MAX_LINKS = 40
 """How many links in a row are followed, as on Linux."""
@@ -123,7 +123,7 @@ def whole_texts(path: Path) -> Iterator[Callable[[str], None]]:
         return
     with _naming(path):
         # Never truncated: behind /dev/stdout there may be a file with something in it.
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND)
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | FLAGS)
         try:
             yield lambda text: _write(handle, text.encode())
         finally:
@@ -148,7 +148,7 @@ def appended_texts(path: Path, end: str = "\n") -> Iterator[Callable[[str], None
         return
     new = not path.exists()
     with _naming(path):
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | FLAGS, 0o666)
         try:
             own = 0  # where this run's last text ended
 
@@ -213,8 +213,10 @@ def _append(handle: int, content: bytes, end: bytes, own: int) -> int:
     """Write it at the end in one call, or leave the file as it was. Return where it ends."""
     with _locked(handle):
         size = os.fstat(handle).st_size
-        if size != own and os.pread(handle, len(end), max(0, size - len(end))) != end:
-            content = end + content
+        if size not in (0, own):
+            os.lseek(handle, max(0, size - len(end)), os.SEEK_SET)
+            if os.read(handle, len(end)) != end:
+                content = end + content
         try:
             _write(handle, content)
         except BaseException:

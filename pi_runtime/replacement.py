@@ -13,11 +13,14 @@ from typing import IO
 
 try:
     import fcntl
-except ImportError:  # Windows, where a file in use cannot be removed anyway
+except ImportError:  # Windows, where a file in use can be neither removed nor renamed
     fcntl = None  # type: ignore[assignment]
 
 MAX_ENTRIES = 10_000
 """How many names of a folder are looked at for what killed runs left."""
+
+FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+"""For opening any file: no child inherits it, and Windows leaves its line breaks alone."""
 
 _LEFT = re.compile(r"\..+\.rnn-\d+-[0-9a-f]{8}\.tmp", re.DOTALL)
 """The name of a temporary file."""
@@ -43,7 +46,7 @@ def replacement(path: Path) -> Iterator[IO[bytes]]:
     temporary, file = _create(path, 0o666 if old is None else 0o600)
     # A second descriptor holds the lock until the file has its name; closing the first one is
     # where some file systems report that the content did not arrive.
-    held = os.dup(file.fileno())
+    held = os.dup(file.fileno()) if fcntl is not None else None
     try:
         with file:
             yield file
@@ -59,7 +62,8 @@ def replacement(path: Path) -> Iterator[IO[bytes]]:
             error.filename, error.filename2 = str(path), None
         raise
     finally:
-        os.close(held)
+        if held is not None:
+            os.close(held)
     sync_folder(path.parent)
 
 
@@ -102,7 +106,7 @@ def _create(path: Path, mode: int) -> tuple[Path, IO[bytes]]:
         temporary = path.parent / name
         try:
             # The mode that the umask leaves cannot be asked for without changing it for a moment.
-            handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _CLOEXEC, mode)
+            handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | FLAGS, mode)
         except FileExistsError:
             continue
         except OSError as error:
@@ -111,9 +115,6 @@ def _create(path: Path, mode: int) -> tuple[Path, IO[bytes]]:
         if fcntl is None or _locked(handle):
             return temporary, os.fdopen(handle, "w+b")
         os.close(handle)  # another run takes it for a leftover, and removes it
-
-
-_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 
 
 def _locked(handle: int) -> bool:
@@ -128,7 +129,7 @@ def _locked(handle: int) -> bool:
 
 def _remove_unless_held(path: str) -> None:
     with contextlib.suppress(OSError):
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | _CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | FLAGS)
         try:
             found = os.fstat(handle)
             if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():

@@ -12,6 +12,7 @@ import io
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -19,7 +20,9 @@ import numpy.typing as npt
 
 from convert.hdf5 import SIDECARS
 from convert.keras_layout import network_to_keras
+from pi_runtime.files import replace_together
 from pi_runtime.model.network import Network
+from train.resume import TrainingState
 from train.settings import ModelSettings
 
 
@@ -60,6 +63,30 @@ def weights_file(network: Network, sidecars: Sidecars) -> bytes:
             for name, array in arrays.items():
                 group[name] = np.asarray(array, np.float32)
     return content.getvalue()
+
+
+def write_epoch(
+    folder: Path,
+    name: str,
+    network: Network,
+    sidecars: Sidecars,
+    state: TrainingState,
+    *,
+    keep: bool = False,
+) -> None:
+    """Write what there is after an epoch; `keep` says that a copy of the weights stays.
+
+    Raises:
+        OSError: a file cannot be written; see `replace_together`.
+    """
+    weights = weights_file(network, sidecars)
+    # The state first: from it, --resume completes what a power cut interrupts here. Then the
+    # weights, which tell which sidecars they need, so that old ones are refused beside them.
+    files = {"resume.npz": state.to_bytes(), "weights.hdf5": weights}
+    if keep:
+        files[f"weights_epoch_{state.epoch}.hdf5"] = weights
+    files |= {"vocab.json": sidecars.vocab, "config.json": sidecars.config}
+    replace_together({folder / f"{name}_{end}": content for end, content in files.items()})
 
 
 def _bytes(names: Iterable[str]) -> npt.NDArray[np.bytes_]:

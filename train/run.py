@@ -101,7 +101,7 @@ class Run:
 
     @property
     def _resume_path(self) -> Path:
-        return self._path("resume.npz")
+        return self._folder / f"{self._name}_resume.npz"
 
     def start_from(self, network: Network) -> None:
         """Take the weights of a trained network."""
@@ -159,8 +159,7 @@ class Run:
         self._write()
 
     def _write(self) -> None:
-        from pi_runtime.files import replace_together
-        from train.checkpoint import weights_file
+        from train.checkpoint import write_epoch
         from train.resume import TrainingState
 
         state = TrainingState(
@@ -170,19 +169,15 @@ class Run:
             self._fingerprint,
             [np.asarray(variable) for variable in self._variables()],
         )
-        weights = weights_file(self.network, self._sidecars)
-        # The state first: from it, --resume completes what a power cut interrupts here. Then the
-        # weights, which tell which sidecars they need, so that old ones are refused beside them.
-        files = {self._resume_path: state.to_bytes(), self._path("weights.hdf5"): weights}
         every = self._settings.save_epochs
-        if every and self.epoch % every == 0 and self.epoch < self._settings.num_epochs:
-            files[self._path(f"weights_epoch_{self.epoch}.hdf5")] = weights
-        files[self._path("vocab.json")] = self._sidecars.vocab
-        files[self._path("config.json")] = self._sidecars.config
-        replace_together(files)
-
-    def _path(self, ending: str) -> Path:
-        return self._folder / f"{self._name}_{ending}"
+        write_epoch(
+            self._folder,
+            self._name,
+            self.network,
+            self._sidecars,
+            state,
+            keep=bool(every) and self.epoch % every == 0 and self.epoch < self._settings.num_epochs,
+        )
 
     def report(self) -> Epoch:
         """Return the results of the last epoch."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import sys
 import wave
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from tests.helpers.checkpoints import (
     write_sidecars,
     write_weights,
 )
-from tests.helpers.commands import program
+from tests.helpers.commands import ROOT, program
 
 ENGINE = "espeak-ng" if shutil.which("espeak-ng") else "none"
 OLD = "an old text\nand another one\n"
@@ -207,6 +208,36 @@ TRAIN = Writer(
 )
 
 
+# What rnn-train writes in two epochs, without the training, which takes its seconds.
+HERE = f"import sys; sys.path.insert(0, {str(ROOT)!r})"
+EPOCHS = """
+from pathlib import Path
+import numpy as np
+from tests.faults.writers import FABLE
+from tests.helpers.checkpoints import small_network
+from train.checkpoint import Sidecars, write_epoch
+from train.resume import TrainingState
+from train.settings import ModelSettings
+letters = sorted(set(FABLE))
+vocabulary = {letter: number for number, letter in enumerate(letters, 1)}
+sidecars = Sidecars.of("f", vocabulary, ModelSettings(max_length=6), single=True)
+arrays = [np.ones(999)]
+for epoch in (1, 2):
+    network = small_network(epoch, classes=len(letters) + 1)
+    state = TrainingState(epoch, [1.0] * epoch, [], "", arrays)
+    try:
+        write_epoch(Path(), "f", network, sidecars, state, keep=epoch == 1)
+    except OSError as error:
+        sys.exit(f"error: {error}")
+Path("f_resume.npz").unlink()
+"""
+
+EPOCHS_FILES = Writer(
+    "epochs of rnn-train", lambda given: [sys.executable, "-c", HERE + EPOCHS], _checkpoint, _set,
+    frozenset({*SET, "f_weights_epoch_1.hdf5"}),
+)  # fmt: skip
+
+
 def _old_model(given: Path, folder: Path) -> None:
     _checkpoint(given, given)
     _model(given)
@@ -233,4 +264,4 @@ CONVERT = Writer(
 )
 
 QUICK = (GENERATE, RECORDS, APPEND, SPEAK)
-WRITERS = (*QUICK, TRAIN, CONVERT)
+WRITERS = (*QUICK, EPOCHS_FILES, TRAIN, CONVERT)
