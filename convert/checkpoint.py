@@ -121,9 +121,7 @@ def _check_kind(file: io.FileIO, size: int, path: Path) -> None:
 
 
 def _checkpoint(path: Path, digest: str, contents: Contents) -> Checkpoint:
-    layers: dict[str, tuple[FloatArray, ...]] = {
-        name: stored.arrays for name, stored in contents.layers.items()
-    }
+    layers = contents.layers
     try:
         problems = strange_layers(layers)
         if problems:

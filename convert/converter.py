@@ -21,7 +21,7 @@ from pi_runtime import __version__, checks
 from pi_runtime.errors import UsageError, shown
 from pi_runtime.files import replacing
 from pi_runtime.model.file import pack_model, read_network
-from pi_runtime.model.manifest import MAX_LENGTH, ArraySpec, Config, Manifest
+from pi_runtime.model.manifest import MAX_LENGTH, MAX_TOLERANCE, ArraySpec, Config, Manifest
 from pi_runtime.model.network import Network
 from pi_runtime.model.vocabulary import Vocabulary
 
@@ -275,6 +275,7 @@ def _proved(
         record(source.network, vocabulary, config),
     )
     tolerance = max(*golden.tolerances, 4 * max(parity.deviations.values()))
+    tolerance = min(tolerance, MAX_TOLERANCE)
     golden = replace(golden, tolerances=(tolerance,) * len(golden.tolerances))
     return pack_model(flatbuffer, manifest, config, vocabulary, golden), parity
 

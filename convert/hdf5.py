@@ -36,10 +36,10 @@ GIVE_WEIGHTS = "give the _weights.hdf5 that textgenrnn saved"
 
 @dataclass
 class Contents:
-    """What a file holds: each layer's arrays in Keras's order, as (name, index in `arrays`)."""
+    """What a file holds: each layer's arrays in Keras's order, as indices in `arrays`."""
 
     version: str
-    layers: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    layers: dict[str, list[int]] = field(default_factory=dict)
     arrays: list[h5py.Dataset] = field(default_factory=list)
     """Each once, however often it is named; their values are not read yet."""
     sidecars: dict[str, str] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class _Reader:
                     f"textgenrnn's ({shown(', '.join(with_weights), 200)})",
                     "load it with Keras 3.4 or later and save it again",
                 )
-            given = by_class
+            given = by_class | given
         for group, (_, arrays) in found.items():
             self._add(given.get(group, group), arrays)
         return self._contents
@@ -126,7 +126,7 @@ class _Reader:
             return
         if self._contents.layers.get(layer):
             raise Refused(f"it holds two layers of the name {shown(layer)}")
-        entries = []
+        indices = []
         for name, dataset in arrays:
             self._weights += 1
             if self._weights > MAX_WEIGHTS:
@@ -137,8 +137,8 @@ class _Reader:
             if address not in self._indices:
                 self._indices[address] = len(self._contents.arrays)
                 self._contents.arrays.append(dataset)
-            entries.append((name, self._indices[address]))
-        self._contents.layers[layer] = entries
+            indices.append(self._indices[address])
+        self._contents.layers[layer] = indices
 
 
 def _keras_3_layers(

@@ -3,7 +3,7 @@
 The file is its stdin. It writes to stdout one byte when it begins, then the length of a JSON head
 in eight bytes, the head, and the values of each array as little-endian float32:
 
-    {"version": "2.2.4", "layers": [[name, [[array's name, index], …]], …], "shapes": [[…], …],
+    {"version": "2.2.4", "layers": [[name, [index of an array, …]], …], "shapes": [[…], …],
      "sidecars": {"vocab": sha256, "config": sha256}}
     {"refused": [what, todo]}, and no arrays
 

@@ -38,20 +38,13 @@ class Unreadable(Exception):  # noqa: N818 - it becomes a CheckpointError
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A layer's arrays, in the file's order, and their names in the file."""
-
-    names: tuple[str, ...]
-    arrays: tuple[FloatArray, ...]
-
-
-@dataclass(frozen=True)
 class Contents:
     """What a file holds."""
 
     version: str
     """Of the Keras that wrote it, or "?"; control characters are escaped."""
-    layers: dict[str, Stored]
+    layers: dict[str, tuple[FloatArray, ...]]
+    """Each layer's arrays, in Keras's order."""
     sidecars: dict[str, str]
     """The SHA-256 of the "vocab" and the "config" written with it, if the file tells them."""
 
@@ -96,23 +89,24 @@ def _receive(child: subprocess.Popen[bytes], size: int) -> Contents:
         starting.cancel()
         reading.start()
         if begun != BEGUN:
-            raise ChildProcessError("convert.hdf5_process does not start")
+            raise Unreadable("h5py does not start here", "install it again: pip install -U h5py")
         head = _head(pipe)
         if "refused" in head:
             what, todo = head["refused"]
-            raise Unreadable(str(what), str(todo))
+            raise Unreadable(shown(what, 600), shown(todo, 200))
         arrays = [_values(pipe, shape) for shape in head["shapes"]]
-    except EOFError:
-        child.wait()
+        layers = {name: tuple(arrays[at] for at in indices) for name, indices in head["layers"]}
+        sidecars = {str(name): str(digest) for name, digest in head["sidecars"].items()}
+        return Contents(shown(head["version"], 40), layers, sidecars)
+    except _BROKEN:
         raise Unreadable("the HDF5 structure is damaged", AGAIN) from None
     finally:
         starting.cancel()
         reading.cancel()
-    layers = {}
-    for name, entries in head["layers"]:
-        names = tuple(entry[0] for entry in entries)
-        layers[name] = Stored(names, tuple(arrays[entry[1]] for entry in entries))
-    return Contents(shown(head["version"], 40), layers, head["sidecars"])
+
+
+_BROKEN = (AttributeError, EOFError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+"""What reading from a child leads to that was killed, or that a damaged file has led astray."""
 
 
 def _head(pipe: IO[bytes]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ instances() {
     } | sed -nE 's/^rnn-speak@([^*]+)\.(service|socket)$/\1/p' | sort -u
 }
 
-# stop NAME: stop a service and start it no more.
+# stop NAME: stop a service and start it no more; what it has proved is forgotten.
 stop() {
     local unit
     unit=$(unit "$1")
@@ -19,6 +19,7 @@ stop() {
     else
         rm -f /etc/systemd/system/*.wants/"$unit".*
     fi
+    rm -rf "/var/cache/$unit" "/var/cache/private/$unit"
 }
 
 forget() {
