@@ -105,7 +105,15 @@ def _receive(child: subprocess.Popen[bytes], size: int) -> Contents:
         reading.cancel()
 
 
-_BROKEN = (AttributeError, EOFError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+_BROKEN = (
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 """What reading from a child leads to that was killed, or that a damaged file has led astray."""
 
 
