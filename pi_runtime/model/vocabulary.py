@@ -112,26 +112,27 @@ _CLEAN_UP = (
 
 def clean_up(text: str) -> str:
     """Clean up space-joined word-level tokens by textgenrnn 2.0's rules."""
-    spaced = _spaced(text)
-    pieces, done = [], 0
-    for start, end in _quoted(spaced):
-        pieces += [spaced[done:start], '"', spaced[start + 2 : end - 2], '"']
-        done = end
-    return "".join([*pieces, spaced[done:]])
+    text, at = _spaced(text), 0
+    pieces = []
+    for start, end in _quotations(text):
+        pieces += [text[at:start], f'"{text[start + 2 : end - 2]}"']
+        at = end
+    return "".join([*pieces, text[at:]])
 
 
-def _quoted(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where `" (.+?) "` matches, in linear time, which Python's re takes only at best."""
-    start = closing = 0
-    while (start := text.find('" ', start)) >= 0:
-        if closing < start + 3 and (closing := text.find(' "', start + 3)) < 0:
-            return
-        line_break = text.find("\n", start + 2, closing)
-        if line_break < 0:
-            yield start, closing + 2
-            start = closing + 2
-        else:
-            start = line_break + 1
+def _quotations(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where the matches of `" (.+?) "` are, in time proportional to the text.
+
+    The expression itself looks for the end of a line again from each quote that is not closed.
+    """
+    line_end = at = 0
+    while (start := text.find('" ', at)) >= 0:
+        if start >= line_end:
+            line_end = text.find("\n", start) % (len(text) + 1)
+        close = text.find(' "', start + 3, line_end)
+        at = line_end if close < 0 else close + 2
+        if close >= 0:
+            yield start, at
 
 
 def _spaced(text: str) -> str:
@@ -155,16 +156,18 @@ class WordJoiner:
     def __init__(self) -> None:
         self._held: list[str] = []
         self._first = True
-        self._quoting = False
-        """Whether an open quote is known to be held: another one or a line break ends that."""
+        self._look_at = 1
+        """How many tokens must be held before it is looked whether they are settled."""
 
     def push(self, token: str) -> str:
         """Take a token; return the text that is settled by it, often that before it."""
         settled = ""
-        if self._held and self._neutral(self._held[-1], token) and not self._inside_quotes():
+        if (
+            len(self._held) >= self._look_at
+            and self._neutral(self._held[-1], token)
+            and not self._keeps_holding()
+        ):
             settled = self._release()
-        if token.startswith('"') or ' "' in token or "\n" in token:
-            self._quoting = False
         self._held.append(token)
         return settled
 
@@ -180,17 +183,25 @@ class WordJoiner:
             and not after.startswith(self._STARTS_CLOSED)
         )
 
+    def _keeps_holding(self) -> bool:
+        """Return whether a quote is open; if so, look again once there is a 64th more.
+
+        Looking takes time in proportion to all that is held.
+        """
+        if not self._inside_quotes():
+            return False
+        self._look_at = len(self._held) + len(self._held) // 64
+        return True
+
     def _inside_quotes(self) -> bool:
-        if not self._quoting:
-            spaced = _spaced(" ".join(self._held)) + " "
-            end = max((end for _, end in _quoted(spaced)), default=0)
-            opened = spaced.rfind('" ', end)
-            self._quoting = opened >= 0 and "\n" not in spaced[opened + 2 :]
-        return self._quoting
+        spaced = _spaced(" ".join(self._held)) + " "
+        end = max((end for _, end in _quotations(spaced)), default=0)
+        return spaced.find('" ', max(end, spaced.rfind("\n") + 1)) >= 0
 
     def _release(self) -> str:
         text = clean_up(" ".join(self._held))
         self._held.clear()
+        self._look_at = 1
         if not self._first:
             text = " " + text
         self._first = False

@@ -39,7 +39,7 @@ rnn-speak --text x --wait 0,5 | 2 | --wait is '0,5' – write 0.5
 rnn-train poems.txt --dropout 0,5 | 2 | --dropout is '0,5' – write 0.5
 rnn-train poems.txt --train-size 2 | 2 | --train-size is 2.0 – give a number from 0.01 to 1
 rnn-train poems.txt --rnn-size x | 2 | --rnn-size is 'x' – give a whole number from 1 to 4096
-rnn-convert colab_weights.hdf5 --max-length 0 | 2 | --max-length is 0 – give a whole number from 1 to 10000
+rnn-convert colab_weights.hdf5 --max-length 0 | 2 | --max-length is 0 – give a whole number from 1 to 2000
 rnn-speakd colab.tflite --interval 5x | 2 | --interval '5x' is not like 90s, 10m or 5m-20m – write one such as 10m
 rnn-speakd colab.tflite --interval 20m-5m | 2 | --interval 20m-5m goes backwards – give the shorter time first
 rnn-speakd colab.tflite --quiet-hours 22-7 | 2 | --quiet-hours '22-7' is not like 22:00-07:00 – write one such as 22:00-07:00, or several: 13:00-15:00,22:00-07:00

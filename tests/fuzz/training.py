@@ -68,7 +68,7 @@ class _Read(Exception):
     """All was read, and the training would begin."""
 
 
-def _stop(*arguments: Any) -> NoReturn:
+def _stop(*arguments: Any, single: bool) -> NoReturn:
     _, _, model, training, vocabulary, *_ = arguments
     if bad := [t for t in vocabulary if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in t)]:
         raise WrongSuccess(f"tokens {bad[:3]}")
