@@ -16,12 +16,8 @@ class Guest(Protocol):
 
     uid: int
 
-    @property
-    def has_unread(self) -> bool:
-        """Whether it has sent something that was not looked at."""
-
-    def abort(self) -> None:
-        """End it, whatever was still to be sent."""
+    def dismiss(self) -> None:
+        """End it, unless a line of its own is here already."""
 
 
 class Places:
@@ -44,21 +40,17 @@ class Places:
         if len(self._waiting) > WAITING:
             found = self._least_missed()
             self.leave(found)
-            found.abort()
+            found.dismiss()
 
     def leave(self, guest: Guest) -> None:
         """Let a connection wait no more."""
         self._waiting.pop(guest, None)
 
     def _least_missed(self) -> Guest:
-        """Return the one that has waited longest, of the user who has most; one that said nothing.
-
-        A line may have come that nobody has had the time to read yet.
-        """
+        """Return the one that has waited longest, of the user who has most."""
         count = Counter(guest.uid for guest in self._waiting)
         greediest = max(count, key=count.__getitem__)
-        theirs = [guest for guest in self._waiting if guest.uid == greediest]
-        return next((guest for guest in theirs if not guest.has_unread), theirs[0])
+        return next(guest for guest in self._waiting if guest.uid == greediest)
 
     @contextmanager
     def work(self, guest: Guest) -> Iterator[None]:

@@ -24,6 +24,9 @@ CLIENT_SECONDS = 10.0
 GONE_SECONDS = 0.1
 """How often it is checked whether a client that waits is still there."""
 
+ROUNDS = 10
+"""Upper bound on the rounds of the event loop in which a line comes from a socket to `line`."""
+
 EVENT_QUEUE_BYTES = 8192
 """The socket's queue of events, with the kernel's own accounting: some ten events."""
 
@@ -41,19 +44,14 @@ class Connection:
         self.pid, self.uid, _ = struct.unpack("3i", peer)
         self._poll = select.poll()
         self._poll.register(link.fileno(), 0)
-        self._unread = select.poll()
-        self._unread.register(link.fileno(), select.POLLIN)
+        self._waits = False
+        """Whether it is waited for its next line."""
 
     @property
     def gone(self) -> bool:
         """Whether the client closed it. One that only stopped sending still listens."""
         over = select.POLLHUP | select.POLLERR | select.POLLNVAL
         return self._writer.is_closing() or any(event & over for _, event in self._poll.poll(0))
-
-    @property
-    def has_unread(self) -> bool:
-        """Whether the client has sent something that has not been taken from the socket."""
-        return not self._writer.is_closing() and bool(self._unread.poll(0))
 
     async def when_gone(self, act: Callable[[], None]) -> None:
         """Wait until the client is gone, then act."""
@@ -68,6 +66,7 @@ class Connection:
             UsageError: the line is too long.
             TimeoutError: it does not come.
         """
+        self._waits = True
         try:
             return await asyncio.wait_for(self._reader.readuntil(b"\n"), CLIENT_SECONDS)
         except asyncio.IncompleteReadError:
@@ -76,6 +75,8 @@ class Connection:
             raise UsageError(
                 "a request is too long", f"send up to {LINE_BYTES} bytes per line"
             ) from None
+        finally:
+            self._waits = False
 
     def send(self, message: dict[str, Any]) -> None:
         """Write a line, as soon as it can be."""
@@ -110,6 +111,13 @@ class Connection:
     def abort(self) -> None:
         """Close it, whatever was written."""
         self._writer.transport.abort()
+
+    def dismiss(self, rounds: int = ROUNDS) -> None:
+        """Abort it, unless a line has come by now that only has to be taken from the socket."""
+        if rounds:
+            asyncio.get_running_loop().call_soon(self.dismiss, rounds - 1)
+        elif self._waits:
+            self.abort()
 
 
 class Server:

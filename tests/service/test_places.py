@@ -15,12 +15,12 @@ from pi_runtime.service.places import Places
 
 
 class Client:
-    def __init__(self, uid: int = 1, *, has_unread: bool = False) -> None:
-        self.uid, self.has_unread = uid, has_unread
-        self.aborted = False
+    def __init__(self, uid: int = 1) -> None:
+        self.uid = uid
+        self.dismissed = False
 
-    def abort(self) -> None:
-        self.aborted = True
+    def dismiss(self) -> None:
+        self.dismissed = True
 
 
 def test_the_one_that_has_waited_longest_goes_for_a_new_one() -> None:
@@ -30,7 +30,7 @@ def test_the_one_that_has_waited_longest_goes_for_a_new_one() -> None:
     places.wait(clients[0])  # has just asked for something
     for client in clients[WAITING:]:
         places.wait(client)
-    assert [n for n, client in enumerate(clients) if client.aborted] == [1, 2]
+    assert [n for n, client in enumerate(clients) if client.dismissed] == [1, 2]
 
 
 def test_one_of_the_user_with_most_goes() -> None:
@@ -38,17 +38,8 @@ def test_one_of_the_user_with_most_goes() -> None:
     modest, greedy = Client(2), [Client(1) for _ in range(WAITING)]
     for client in (modest, *greedy):
         places.wait(client)
-    assert not modest.aborted
-    assert [client.aborted for client in greedy[:2]] == [True, False]
-
-
-def test_one_whose_line_has_come_but_was_not_read_stays() -> None:
-    places = Places()
-    asking, rest = Client(has_unread=True), [Client() for _ in range(WAITING)]
-    for client in (asking, *rest):
-        places.wait(client)
-    assert not asking.aborted
-    assert rest[0].aborted
+    assert not modest.dismissed
+    assert [client.dismissed for client in greedy[:2]] == [True, False]
 
 
 def test_those_that_wait_and_those_that_work_take_no_places_of_each_other() -> None:
@@ -61,7 +52,7 @@ def test_those_that_wait_and_those_that_work_take_no_places_of_each_other() -> N
             stack.enter_context(places.work(Client()))
         newer = Client()
         places.wait(newer)
-        assert [client.aborted for client in waiting[:2]] == [True, False]
+        assert [client.dismissed for client in waiting[:2]] == [True, False]
 
 
 def test_one_user_cannot_take_every_place_for_work() -> None:
