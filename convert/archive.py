@@ -20,7 +20,7 @@ from typing import IO
 
 from convert.errors import CheckpointError
 from convert.names import WEIGHTS_SUFFIXES
-from pi_runtime.errors import Error, shown
+from pi_runtime.errors import Error, shown, shown_path
 
 MAX_MEMBERS = 1000
 MAX_DIRECTORY_BYTES = 1 << 20
@@ -76,13 +76,13 @@ def unpacked(path: Path) -> Iterator[Path]:
         try:
             yield _unpack(path, folder)
         except Error as error:
-            inside, outside = f"{folder}{os.sep}", f"{shown(path)}: "
+            inside, outside = f"{folder}{os.sep}", f"{shown_path(path)}: "
             what, todo = (text.replace(inside, outside) for text in (error.what, error.todo))
             raise type(error)(what, todo) from None
 
 
 def _unpack(path: Path, folder: Path) -> Path:
-    name = shown(path)
+    name = shown_path(path)
     try:
         with path.open("rb") as file:
             _check_directory(file, name)
@@ -144,7 +144,7 @@ def _weights(members: dict[str, zipfile.ZipInfo], name: str) -> str:
     weights = sorted(path for path in members if path.lower().endswith(WEIGHTS_SUFFIXES))
     if len(weights) > 1:
         raise CheckpointError(
-            f"{name}: holds several weights: {', '.join(shown(path) for path in weights[:5])}",
+            f"{name}: holds several weights: {', '.join(shown_path(path) for path in weights[:5])}",
             "unpack it and convert each by itself",
         )
     if not weights:

@@ -18,7 +18,7 @@ from pathlib import Path
 from convert.errors import SidecarError
 from convert.json_files import MAX_BYTES, NotATable, looks_like_a_table, read_table
 from convert.names import model_name, rank
-from pi_runtime.errors import shown
+from pi_runtime.errors import shown_path
 
 MOST_READ = 64 << 20
 """Bytes of JSON files read in a folder because they might be the vocab."""
@@ -104,7 +104,7 @@ def find_vocab(
         own = [vocab for vocab in fitting if vocab.sha256 == sealed]
         if not own:
             raise SidecarError(
-                f"{_names([fitting[0]])} belongs to other weights than {shown(weights.name)}",
+                f"{_names([fitting[0]])} belongs to other weights than {shown_path(weights.name)}",
                 "put the vocab that was written with these beside them, or train again",
             )
         return own[0], search.refused
@@ -116,20 +116,20 @@ def find_vocab(
         raise _too_many(weights, search.unread)
     if not all(vocab.same_text(fitting[0]) for vocab in fitting):
         raise SidecarError(
-            f"{shown(weights.name)}: {_names(fitting)} all fit", "choose one with --vocab"
+            f"{shown_path(weights.name)}: {_names(fitting)} all fit", "choose one with --vocab"
         )
     return fitting[0], search.refused
 
 
 def _too_many(weights: Path, count: int) -> SidecarError:
     return SidecarError(
-        f"{shown(weights.name)}: {count} of the JSON files beside it are too many to look at",
+        f"{shown_path(weights.name)}: {count} of the JSON files beside it are too many to look at",
         "give its vocab with --vocab",
     )
 
 
 def _names(vocabs: list[Vocab]) -> str:
-    names = [shown(vocab.path.name) for vocab in vocabs[:MOST_NAMED]]
+    names = [shown_path(vocab.path.name) for vocab in vocabs[:MOST_NAMED]]
     return ", ".join(names) + (" …" if len(vocabs) > MOST_NAMED else "")
 
 
@@ -180,7 +180,7 @@ class _Search:
 
     def _refuse(self, path: Path, reason: str, *, named: bool) -> None:
         if named and len(self.refused) < MOST_NAMED:
-            self.refused.append(f"{shown(path.name)} does not fit: {reason}")
+            self.refused.append(f"{shown_path(path.name)} does not fit: {reason}")
 
 
 def json_files_in(folder: Path, expected: str = "") -> list[Path]:

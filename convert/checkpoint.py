@@ -30,7 +30,7 @@ from convert.strangers import (
     missing_file,
     strange_layers,
 )
-from pi_runtime.errors import shown
+from pi_runtime.errors import shown, shown_path
 from pi_runtime.model.network import FloatArray, Network
 
 MAX_FILE_BYTES = 4 << 30
@@ -68,16 +68,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         return _checkpoint(path, digest, contents)
     except Unreadable as error:
-        raise CheckpointError(f"{_at(path)}: {error.what}", error.todo) from None
+        raise CheckpointError(f"{shown_path(path)}: {error.what}", error.todo) from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         if error.errno == errno.ENOENT and (found := missing_file(path)):
-            raise CheckpointError(f"{_at(path)}: {found[0]}", found[1]) from None
-        raise CheckpointError(f"{_at(path)}: {reason}", GIVE_WEIGHTS) from None
-
-
-def _at(path: Path) -> str:
-    return shown(path, 4096)
+            raise CheckpointError(f"{shown_path(path)}: {found[0]}", found[1]) from None
+        raise CheckpointError(f"{shown_path(path)}: {reason}", GIVE_WEIGHTS) from None
 
 
 def _open(path: Path) -> io.FileIO:

@@ -18,7 +18,7 @@ from convert.recording import record
 from convert.sidecars import find_sidecars
 from convert.verify import Parity, check_parity, golden_windows
 from pi_runtime import __version__, checks
-from pi_runtime.errors import UsageError, shown
+from pi_runtime.errors import UsageError, shown_path
 from pi_runtime.files import replacing
 from pi_runtime.model.file import pack_model, read_network
 from pi_runtime.model.manifest import MAX_LENGTH, MAX_TOLERANCE, ArraySpec, Config, Manifest
@@ -213,7 +213,7 @@ def _read(
         sidecars.config.check_work(checkpoint.network.classes)
     except ValueError as error:
         raise CheckpointError(
-            f"{shown(weights, 4096)}: {error}",
+            f"{shown_path(weights)}: {error}",
             "train a smaller one, or with a smaller max_length",
         ) from None
     vocabulary = Vocabulary(
@@ -231,7 +231,7 @@ def _read(
         config=sidecars.config,
         notes=notes,
         # A name on disk may be no text, as one in another encoding.
-        sha256={shown(name): digest for name, digest in files.items()},
+        sha256={shown_path(name): digest for name, digest in files.items()},
     )
 
 

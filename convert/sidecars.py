@@ -18,7 +18,7 @@ from convert.belonging import Vocab, find_vocab, json_files_in, read_vocab
 from convert.errors import SidecarError
 from convert.json_files import NotATable, Table, as_flag, as_whole, read_table
 from convert.names import model_name, rank
-from pi_runtime.errors import shown
+from pi_runtime.errors import shown, shown_path
 from pi_runtime.model.manifest import MAX_LENGTH, Config
 from pi_runtime.model.network import Network
 from pi_runtime.model.vocabulary import START
@@ -61,7 +61,7 @@ def find_sidecars(
     notes: list[str] = []
     if vocab_path:
         vocab: Vocab | None = _given_vocab(vocab_path, network.classes, sealed.get("vocab"))
-        notes.append(f"vocab {shown(vocab_path.name)}, as asked")
+        notes.append(f"vocab {shown_path(vocab_path.name)}, as asked")
     else:
         vocab = _find_vocab(weights, network.classes, sealed.get("vocab"), notes)
     config: Table | None = None
@@ -71,12 +71,12 @@ def find_sidecars(
         config_path, config = _find_config(vocab.path, weights, network, notes)
         if config and sealed.get("config", config.sha256) != config.sha256:
             raise SidecarError(
-                f"{shown(config_path)} was not written with {shown(weights.name)}",
+                f"{shown_path(config_path)} was not written with {shown_path(weights.name)}",
                 "give it with --config if it is right all the same",
             )
     if "config" in sealed and not config and max_length is None:
         raise SidecarError(
-            f"{shown(weights.name)} was written with a config that is not beside it",
+            f"{shown_path(weights.name)} was written with a config that is not beside it",
             "put its _config.json there, or give --config or --max-length",
         )
     ids = vocab.ids if vocab else stock_vocab()
@@ -123,12 +123,15 @@ def _given_vocab(path: Path, classes: int, sealed: str | None) -> Vocab:
     try:
         vocab = read_vocab(path, classes)
     except NotATable as reason:
-        raise SidecarError(f"{shown(path)}: {reason}", "give the vocab of these weights") from None
+        raise SidecarError(
+            f"{shown_path(path)}: {reason}", "give the vocab of these weights"
+        ) from None
     except OSError as error:
         raise _unreadable(path, error) from None
     if sealed and vocab.sha256 != sealed:
         raise SidecarError(
-            f"{shown(path)} belongs to other weights", "give the vocab that was written with these"
+            f"{shown_path(path)} belongs to other weights",
+            "give the vocab that was written with these",
         )
     return vocab
 
@@ -137,7 +140,7 @@ def _find_vocab(weights: Path, classes: int, sealed: str | None, notes: list[str
     """Return the vocab beside the weights, or None if they are the stock model; note why."""
     vocab, refused = find_vocab(weights, classes, sealed)
     if vocab:
-        name = f"vocab {shown(vocab.path.name)}"
+        name = f"vocab {shown_path(vocab.path.name)}"
         if sealed:
             notes.append(f"{name}: written with these weights")
         elif vocab.rank[0]:
@@ -152,7 +155,7 @@ def _find_vocab(weights: Path, classes: int, sealed: str | None, notes: list[str
             "and no vocab here fits them"
         )
         return None
-    what = f"{shown(weights.name)} has {classes} classes and no vocab beside it fits"
+    what = f"{shown_path(weights.name)} has {classes} classes and no vocab beside it fits"
     if refused:
         what += f" ({'; '.join(refused)})"
     raise SidecarError(what, "put its _vocab.json beside it, or give --vocab")
@@ -164,7 +167,9 @@ def _given_config(path: Path, network: Network) -> Table:
     except OSError as error:
         raise _unreadable(path, error) from None
     if contradiction := _contradiction(table.members, network):
-        raise SidecarError(f"{shown(path)}: {contradiction}", "give the config of these weights")
+        raise SidecarError(
+            f"{shown_path(path)}: {contradiction}", "give the config of these weights"
+        )
     return table
 
 
@@ -173,7 +178,7 @@ def _find_config(
 ) -> tuple[Path | None, Table | None]:
     """Return the config beside a vocab that does not contradict the weights; note what it was."""
     for path in _configs_beside(vocab, weights):
-        name = f"config {shown(path.name)}"
+        name = f"config {shown_path(path.name)}"
         try:
             table = _read_config(path)
         except OSError:
@@ -209,17 +214,18 @@ def _read_config(path: Path) -> Table:
     except NotATable as reason:
         what = str(reason).removeprefix("it is ")
         raise SidecarError(
-            f"{shown(path)}: {what}", "fix it, or give textgenrnn's config with --config"
+            f"{shown_path(path)}: {what}", "fix it, or give textgenrnn's config with --config"
         ) from None
     length = table.members.get("max_length")
     if length is not None and not 0 < (as_whole(length) or 0) <= MAX_LENGTH:
         raise SidecarError(
-            f"{shown(path)}: max_length is {shown(repr(length))}", "fix it, or give --max-length"
+            f"{shown_path(path)}: max_length is {shown(repr(length))}",
+            "fix it, or give --max-length",
         )
     words = table.members.get("word_level")
     if words is not None and as_flag(words) is None:
         raise SidecarError(
-            f"{shown(path)}: word_level is {shown(repr(words))}",
+            f"{shown_path(path)}: word_level is {shown(repr(words))}",
             "fix it: true for words, false for characters",
         )
     return table
@@ -227,7 +233,7 @@ def _read_config(path: Path) -> Table:
 
 def _unreadable(path: Path, error: OSError) -> SidecarError:
     reason = (error.strerror or str(error)).lower()
-    return SidecarError(f"{shown(path)}: {reason}", "give an existing file")
+    return SidecarError(f"{shown_path(path)}: {reason}", "give an existing file")
 
 
 def _level(raw: Mapping[str, Any], ids: Mapping[str, int], asked: bool | None) -> tuple[bool, str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from convert.keras_layout import recurrent_layers
-from pi_runtime.errors import shown
+from pi_runtime.errors import shown, shown_path
 from pi_runtime.model.network import FloatArray
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -48,7 +48,10 @@ def foreign_file(start: bytes, path: Path) -> tuple[str, str]:
     if b"HDF" in start[:8] and not start.startswith(b"\x0e\x03\x13\x01"):
         return "it was saved as text, which damages it", "download it again as a binary file"
     if start[4:8] == b"TFL3":
-        return "a .tflite file, which needs no converting", f"run: rnn-generate {shown(path.name)}"
+        return (
+            "a .tflite file, which needs no converting",
+            f"run: rnn-generate {shown_path(path.name)}",
+        )
     if re.match(rb"\s*(<!doctype|<html|<head|<\?xml)", start, re.IGNORECASE):
         return "a web page, not the file itself", "download the file with the page's own button"
     if start.startswith(b"model_checkpoint_path:") or path.name.endswith(".index"):

@@ -29,6 +29,11 @@ def shown(text: object, most: int = 80) -> str:
     return "".join(c if c.isprintable() else _escaped(ord(c)) for c in text)
 
 
+def shown_path(path: object) -> str:
+    """Return a file's path as a terminal may show it, whole: its end says which file it is."""
+    return shown(path, 4096)
+
+
 def _escaped(code: int) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"

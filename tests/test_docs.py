@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,7 +24,13 @@ from tests.helpers.commands import ROOT, needs_tensorflow, run_command
 from tests.helpers.pages import blocks
 
 DOCS = sorted(ROOT.glob("docs/*.md"))
-PAGES = [ROOT / "README.md", ROOT / "README.ru.md", ROOT / "CONTRIBUTING.md", *DOCS]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "README.ru.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    *DOCS,
+]
 TEXT = "\n".join(page.read_text("utf-8") for page in PAGES)
 BLOCKS = [block for page in DOCS for block in blocks(page) if not block.not_run]
 COMMANDS = list(
@@ -40,6 +47,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network.output_bias[-1] = -100  # no text is over before its first word
     write_weights(folder / "colab_weights.hdf5", network, "cudnn")
     write_sidecars(folder, "colab", small_vocab(20), config_of(network))
+    with zipfile.ZipFile(folder / "colab.zip", "w") as archive:
+        for file in sorted(folder.glob("colab_*")):
+            archive.write(file, file.name)
     verse = "The woods are lovely, dark and deep,\nBut I have promises to keep.\n" * 9
     for name in ("poems", "lines"):
         (folder / f"{name}.txt").write_text(verse)

@@ -38,7 +38,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from pi_runtime.errors import ModelFileError, shown
+from pi_runtime.errors import ModelFileError, shown, shown_path
 from pi_runtime.model.archive import Member, read_members
 from pi_runtime.model.documents import parse
 from pi_runtime.model.manifest import (
@@ -96,7 +96,7 @@ class ModelFile:
             ModelFileError: it is missing, damaged, or not a model of this package.
         """
         where = Path(path)
-        self.name = shown(where, 300)
+        self.name = shown_path(where)
         """What errors call it."""
         try:
             # A pipe without a writer would let this wait for ever.
@@ -231,7 +231,7 @@ def _models_beside(path: Path) -> str:
     from difflib import get_close_matches
 
     if near := get_close_matches(path.stem, beside, 1):
-        return f"did you mean {shown(beside[near[0]], 300)}?"
+        return f"did you mean {shown_path(beside[near[0]])}?"
     return f"there is {shown(', '.join(list(beside.values())[:5]), 500)}" if beside else ""
 
 
@@ -245,7 +245,7 @@ def _check_kind(path: Path, file: IO[bytes]) -> None:
     file.seek(0)
     if start[4:8] == TFLITE:
         return
-    suffix, name = path.suffix.lower(), shown(path, 300)
+    suffix, name = path.suffix.lower(), shown_path(path)
     if start.startswith((HDF5, ZIP)) or suffix in (".hdf5", ".h5", ".keras", ".zip"):
         raise ModelFileError(
             f"{name} is a checkpoint, not a model", f"run: rnn-convert {_quoted(path)}"
@@ -267,7 +267,7 @@ def _check_kind(path: Path, file: IO[bytes]) -> None:
 
 
 def _quoted(path: Path) -> str:
-    return shlex.quote(shown(path, 300))
+    return shlex.quote(shown_path(path))
 
 
 def read_network(flatbuffer: Any, arrays: Mapping[str, ArraySpec], config: Config) -> Network:
