@@ -7,7 +7,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -73,8 +72,9 @@ def test_a_healthy_network_keeps_the_plain_floor() -> None:
 
 
 def test_an_over_trained_network_is_allowed_what_rounding_does_to_it() -> None:
-    """Its weights reach 100; between float32 and float64 it happens to move less than on NumPy."""
-    missed = 0
+    """Its weights reach 100. To some windows rounding does more than float32 and float64 differ by
+    in one go, so that difference alone would refuse some networks on some processors."""
+    wider = 0
     for seed in range(1, 120, 3):
         random = np.random.RandomState(seed)
         network = small_network(
@@ -90,11 +90,8 @@ def test_an_over_trained_network_is_allowed_what_rounding_does_to_it() -> None:
         assert passes(numpy_backend(network, length), golden), seed
         exact = window_probabilities(network, golden.windows, np.float64)
         between = np.abs(golden.probabilities - exact).max(axis=-1)
-        missed += not passes(
-            numpy_backend(network, length),
-            replace(golden, tolerances=tuple(np.maximum(FLOOR, MARGIN * between))),
-        )
-    assert missed, "so the draws are needed"
+        wider += sum(golden.tolerances > np.maximum(FLOOR, MARGIN * between))
+    assert wider
 
 
 # --- recordings ----------------------------------------------------------------------------------
