@@ -64,7 +64,7 @@ class Workshop:
 
 def _failure(child: subprocess.CompletedProcess[bytes], network: Network) -> ConversionError:
     size = sum(array.nbytes for array in network.arrays().values())
-    if child.returncode == -signal.SIGKILL:
+    if child.returncode == -getattr(signal, "SIGKILL", 0):
         return ConversionError(
             "building the graph was killed, as the system does when memory is short",
             f"it takes about {(600 + 5 * size // 1_000_000) / 1000:.1f} GB; close other programs, "

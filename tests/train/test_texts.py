@@ -40,6 +40,7 @@ def test_any_encoding_that_is_named(tmp_path: Path, encoding: str) -> None:
 @pytest.mark.parametrize("text", [VERSE, "Roses are red,\nviolets are blue.\n"])
 @pytest.mark.parametrize("encoding", ["utf_16", "utf_16_le", "utf_16_be"])
 def test_utf_16_is_recognized_without_a_mark_too(tmp_path: Path, encoding: str, text: str) -> None:
+    pytest.importorskip("charset_normalizer")
     says = refused(tmp_path, text.encode(encoding))
     assert says == f"is not utf-8 (it looks like {encoding}) – add --encoding {encoding}"
 
@@ -96,6 +97,7 @@ def test_a_pipe_is_read_as_a_shells_process_substitution_is(tmp_path: Path) -> N
 
 
 def test_the_encoding_that_a_text_looks_like_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("charset_normalizer")
     assert refused(tmp_path, VERSE.encode("cp1251")) == (
         "is not utf-8 (it looks like cp1251) – add --encoding cp1251"
     )

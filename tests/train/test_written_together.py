@@ -14,8 +14,10 @@ from convert import convert_checkpoint
 from convert.converter import read_source
 from convert.errors import SidecarError
 from tests.helpers.checkpoints import small_network, small_vocab
-from train.checkpoint import Sidecars, weights_file
 from train.settings import ModelSettings
+
+pytest.importorskip("h5py")
+from train.checkpoint import Sidecars, weights_file
 
 
 @pytest.fixture

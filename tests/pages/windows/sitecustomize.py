@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import sys
 
 if os.environ.get("WITHOUT_POSIX") or any("/rnn-" in word for word in sys.orig_argv):
@@ -22,3 +23,5 @@ if os.environ.get("WITHOUT_POSIX") or any("/rnn-" in word for word in sys.orig_a
         for name in names.split():
             if hasattr(module, name):
                 delattr(module, name)
+    # There this ends a process by a call of its own, and needs no signal.
+    subprocess.Popen.kill = lambda self: self.send_signal(9)  # type: ignore[method-assign]
