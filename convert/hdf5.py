@@ -104,7 +104,7 @@ class _Reader:
                 for group, layer, arrays in _keras_3_layers(subgroup(file, name), 0):
                     if arrays or group not in found:
                         found[group] = layer, arrays
-        given = {group: name for group, (name, _) in found.items() if name}
+        given = {group: name for group, (name, _) in found.items() if name is not None}
         if len(given) < len(found):
             given = dict(real_names or {}) | given
         with_weights = [group for group, (_, arrays) in found.items() if arrays]

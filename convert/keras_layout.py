@@ -128,6 +128,8 @@ def _cudnn_lstm(arrays: Sequence[FloatArray]) -> Lstm:
     by_gate = _split(kernel, KERAS_GATES)
     kernels = {gate: part.T.reshape(part.shape, order="F") for gate, part in by_gate.items()}
     recurrents = {gate: part.T for gate, part in _split(recurrent, KERAS_GATES).items()}
+    if bias.ndim != 1:
+        raise ValueError(f"a bias has the shape {bias.shape}")
     whole_bias = bias.reshape(2, -1).sum(axis=0)
     return Lstm(
         _joined(kernels, GATES),

@@ -6,7 +6,8 @@ Wrong success: a mutant is read although
 - a weight is not finite, or `Network.check` refuses the network
 - a layer with weights, other than those of a context head, is left out
 
-Memory is that of the child process which reads, above that of an undamaged file's.
+Memory is that of the child process which reads, above that of an undamaged file's. It is told by a
+small process that does nothing but read: a child's counts from its parent's on.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
@@ -39,34 +41,32 @@ GIVEN_UP, WRONG = 2, 3
 @contextmanager
 def open_fuzzer(folder: Path) -> Iterator[Fuzzer]:
     """See `tests.fuzz.cases`."""
-    yield _Fuzzer(folder)
+    with multiprocessing.get_context("spawn").Pool(1) as reader:
+        yield _Fuzzer(folder, reader)
 
 
 class _Fuzzer:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, reader: Pool) -> None:
+        self._folder, self._reader = folder, reader
         write_weights(folder / "plain.hdf5", small_network(), whole_model=True)
-        read_checkpoint(folder / "plain.hdf5")
-        self._undamaged = _children_memory()
+        self._undamaged = reader.apply(_read, (folder / "plain.hdf5",))[2]
 
     def run(self, number: int) -> Outcome:
         """Make the mutant of that number; return what became of it."""
         path, what = self._mutant(random.Random(number))
         files = {path.name: path.read_bytes()}
-        before, started = _children_memory(), time.monotonic()
-        found: Checkpoint | None = None
+        started = time.monotonic()
         try:
-            found = read_checkpoint(path)
-            said = found.layout
-        except CheckpointError as error:
-            said = str(error)
-        except BaseException as error:
+            found, said, memory = self._reader.apply_async(_read, (path,)).get(3 * HANG_SECONDS)
+        except multiprocessing.TimeoutError:
+            return Outcome(Verdict.HANG, what, files)
+        except Exception as error:
             return Outcome(Verdict.TRACE, f"{what}: {error!r}", files)
         what = f"{what}: {said.removeprefix(str(path))}"
         if time.monotonic() - started > HANG_SECONDS:
             return Outcome(Verdict.HANG, what, files)
         allowed = self._undamaged + max(4 * path.stat().st_size, MIN_MEMORY)
-        if before < _children_memory() > allowed:
+        if memory > allowed:
             return Outcome(Verdict.MEMORY, what, files)
         if not said.isprintable():
             return Outcome(Verdict.TRACE, f"control characters: {what!r}", files)
@@ -113,8 +113,20 @@ class _Fuzzer:
         return path, f"{kind}: {what}"
 
 
-def _children_memory() -> int:
-    return 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+def _read(path: Path) -> tuple[Checkpoint | None, str, int]:
+    """Read a file; return it or None, what is said of it, and the most memory of a child in bytes.
+
+    The memory is 0 if an earlier child had more.
+    """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    found: Checkpoint | None = None
+    try:
+        found = read_checkpoint(path)
+        said = found.layout
+    except CheckpointError as error:
+        said = str(error)
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return found, said, 1024 * memory if memory > before else 0
 
 
 def _is_wrong(found: Checkpoint) -> str:

@@ -80,7 +80,8 @@ _OPTIONS = ("--seed", "1", "--temperature", "1", "--max-gen-length", str(LENGTH)
 
 
 def _text(service: Service) -> str:
-    reply = service.ask("generate", seed=1, temperature=1.0, max_gen_length=LENGTH)
+    as_textgenrnn = dict.fromkeys(("finish_sentence", "skip_fragment", "unescape"), False)
+    reply = service.ask("generate", seed=1, temperature=1.0, max_gen_length=LENGTH, **as_textgenrnn)
     text: str = reply["texts"][0]
     return text.rstrip("\n")
 
