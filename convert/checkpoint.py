@@ -11,7 +11,7 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -129,8 +129,8 @@ def _checkpoint(path: Path, digest: str, contents: Contents) -> Checkpoint:
     except (LookupError, ValueError, TypeError) as error:
         what = shown(str(error).strip("'"), 200)
         raise Unreadable(f"not a readable checkpoint ({what})", AGAIN) from None
-    damaged = sum(not np.isfinite(array).all() for array in _used(layers))
-    if damaged:
+    # The halves of a CuDNN bias may be finite and their sum not.
+    if damaged := _not_finite(_used(layers)) or _not_finite(network.arrays().values()):
         raise Unreadable(
             f"{damaged} of its arrays hold NaN or infinity: the training diverged",
             "take an earlier checkpoint, or train again with a lower learning rate",
@@ -140,6 +140,10 @@ def _checkpoint(path: Path, digest: str, contents: Contents) -> Checkpoint:
         notes = ("trained with labels; their layer is left out, the text needs none",)
     layout = f"{layout}, Keras {contents.version}"
     return Checkpoint(path, digest, network, layout, notes, contents.sidecars)
+
+
+def _not_finite(arrays: Iterable[FloatArray]) -> int:
+    return sum(not np.isfinite(array).all() for array in arrays)
 
 
 def _used(layers: Mapping[str, tuple[FloatArray, ...]]) -> list[FloatArray]:

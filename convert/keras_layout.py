@@ -130,7 +130,8 @@ def _cudnn_lstm(arrays: Sequence[FloatArray]) -> Lstm:
     recurrents = {gate: part.T for gate, part in _split(recurrent, KERAS_GATES).items()}
     if bias.ndim != 1:
         raise ValueError(f"a bias has the shape {bias.shape}")
-    whole_bias = bias.reshape(2, -1).sum(axis=0)
+    with np.errstate(over="ignore"):  # whoever reads the file looks for infinities
+        whole_bias = bias.reshape(2, -1).sum(axis=0)
     return Lstm(
         _joined(kernels, GATES),
         _joined(recurrents, GATES),
