@@ -53,6 +53,8 @@ class Workshop:
             stdin=subprocess.DEVNULL,
             stderr=None if os.environ.get("RNN_DEBUG") else subprocess.PIPE,
             check=False,
+            # TensorFlow's own temporary files go with the folder, however the child ends.
+            env={**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder))},
         )  # fmt: skip
         if child.returncode:
             raise _failure(child, self.network)

@@ -63,7 +63,10 @@ def network_from_keras(layers: Mapping[str, Sequence[FloatArray]]) -> Network:
         ValueError: a layer is missing, or has the wrong number of arrays or the wrong shapes.
     """
     (embedding,) = _arrays(layers, "embedding", 1)
-    recurrent = tuple(_read_layer(layers[name]) for name in recurrent_layers(layers))
+    names = recurrent_layers(layers)
+    if len({layout_of(layers[name]) for name in names}) > 1:
+        raise ValueError("the recurrent layers are stored in different layouts")
+    recurrent = tuple(_read_layer(layers[name]) for name in names)
     if len({len(directions) for directions in recurrent}) > 1:
         raise ValueError("only some of the recurrent layers are bidirectional")
     (attention,) = _arrays(layers, "attention", 1)
