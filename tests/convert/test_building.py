@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from convert.errors import ConversionError
 from convert.recording import most_tokens
 from tests.convert.test_keras_layout import assert_equal
 from tests.helpers.checkpoints import small_network
-from tests.helpers.commands import needs_tensorflow
+from tests.helpers.commands import ROOT, needs_tensorflow
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
@@ -24,6 +26,35 @@ def test_the_network_is_mapped_and_the_folder_removed(bidirectional: bool) -> No
         folder = shop.folder
         assert folder.is_dir()
     assert not folder.exists()
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    hold = (
+        "import sys, tempfile; tempfile.tempdir = sys.argv[1]\n"
+        "from convert.building import workshop\n"
+        "from tests.helpers.checkpoints import small_network\n"
+        "with workshop(small_network()) as shop: print(shop.folder, flush=True), sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", hold, str(tmp_path)]
+
+    def begin() -> tuple[subprocess.Popen[str], Path]:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        process = subprocess.Popen(command, **pipes, text=True, cwd=ROOT)  # type: ignore[call-overload]
+        return process, Path(process.stdout.readline().strip())
+
+    killed, left = begin()
+    with killed:
+        killed.kill()
+    assert left.is_dir()
+    alive, held = begin()
+    with alive:
+        assert not left.exists()
+        next_one, _ = begin()
+        with next_one:
+            next_one.communicate("")
+        assert held.is_dir()
+        alive.communicate("")
+    assert not list(tmp_path.iterdir())
 
 
 @needs_tensorflow
