@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import stat
 import struct
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from typing import IO
 
 from convert.errors import CheckpointError
 from convert.names import WEIGHTS_SUFFIXES
+from convert.work_folder import work_folder
 from pi_runtime.errors import Error, shown, shown_path
 
 MAX_MEMBERS = 1000
@@ -71,8 +71,7 @@ def unpacked(path: Path) -> Iterator[Path]:
         CheckpointError: it has not just one file of weights, or is not to be unpacked.
         OSError: it cannot be read, or there is no room for what it holds.
     """
-    with tempfile.TemporaryDirectory(prefix="rnn-convert-") as name:
-        folder = Path(name)
+    with work_folder() as folder:
         try:
             yield _unpack(path, folder)
         except Error as error:

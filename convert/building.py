@@ -10,30 +10,22 @@ import json
 import mmap
 import os
 import signal
-import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from shutil import rmtree
-from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 import numpy as np
 
 from convert.errors import ConversionError
+from convert.work_folder import work_folder
 from pi_runtime.model.manifest import ArraySpec
 from pi_runtime.model.network import Network
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
-_PREFIX, _LOCK = "rnn-convert-", "lock"
 _WEIGHTS, _PLACES, _FLATBUFFER, _SPECS = "weights", "weights.json", "flatbuffer", "specs.json"
 
 
@@ -89,15 +81,9 @@ def _failure(child: subprocess.CompletedProcess[bytes], network: Network) -> Con
 
 @contextmanager
 def workshop(network: Network) -> Iterator[Workshop]:
-    """Yield a folder for a network, which is removed afterwards, as are those of killed runs."""
-    _remove_leftovers()
-    with (
-        TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as name,
-        (Path(name) / _LOCK).open("wb") as lock,
-    ):
-        if fcntl:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        folder, places, offset = Path(name), {}, 0
+    """Yield a folder for a network, which is removed afterwards."""
+    with work_folder() as folder:
+        places, offset = {}, 0
         with (folder / _WEIGHTS).open("wb") as file:
             for array_name, array in network.arrays().items():
                 places[array_name] = offset, array.shape
@@ -108,19 +94,6 @@ def workshop(network: Network) -> Iterator[Workshop]:
         (folder / _PLACES).write_text(json.dumps(head), "utf-8")
         del network, array  # the caller's arrays, which may be given free now
         yield Workshop(folder, _mapped(folder))
-
-
-def _remove_leftovers() -> None:
-    """Remove this user's folders whose lock nobody holds."""
-    if not fcntl:
-        return
-    for folder in Path(gettempdir()).glob(f"{_PREFIX}*"):
-        with suppress(OSError):
-            found = folder.lstat()
-            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid():
-                with (folder / _LOCK).open("rb") as lock:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    rmtree(folder, ignore_errors=True)
 
 
 def _mapped(folder: Path) -> Network:
