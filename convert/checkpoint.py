@@ -17,13 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.errors import CheckpointError
+from convert.errors import AGAIN, GIVE_WEIGHTS, CheckpointError
 from convert.keras_layout import layout_of, network_from_keras, recurrent_layers
-from convert.reading import AGAIN, Contents, Unreadable, read_layers
+from convert.reading import Contents, Unreadable, read_layers
 from convert.strangers import (
     CONTEXT,
-    GIVE_WEIGHTS,
-    HDF5_MAGIC,
     START_BYTES,
     foreign_file,
     foreign_folder,
@@ -31,6 +29,7 @@ from convert.strangers import (
     strange_layers,
 )
 from pi_runtime.errors import shown, shown_path
+from pi_runtime.model.file import HDF5, without_waiting
 from pi_runtime.model.network import FloatArray, Network
 
 MAX_FILE_BYTES = 4 << 30
@@ -82,8 +81,7 @@ def _open(path: Path) -> io.FileIO:
     It is not buffered: the child process moves the same position.
     """
     _check_regular(path.stat(), path)
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    file = io.FileIO(os.open(path, flags))
+    file = open(path, "rb", buffering=0, opener=without_waiting)  # noqa: SIM115
     try:
         _check_regular(os.fstat(file.fileno()), path)
     except Unreadable:
@@ -108,7 +106,7 @@ def _check_kind(file: io.FileIO, size: int, path: Path) -> None:
     while start[:2] != b"PK":
         # HDF5 may begin behind a block of the user's own.
         file.seek(offset)
-        if file.read(len(HDF5_MAGIC)) == HDF5_MAGIC:
+        if file.read(len(HDF5)) == HDF5:
             break
         offset = 2 * offset or 512
         if offset >= size:

@@ -12,6 +12,10 @@ from __future__ import annotations
 
 from pi_runtime.errors import Error
 
+GIVE_WEIGHTS = "give the _weights.hdf5 that textgenrnn saved"
+AGAIN = "copy or download the file again"
+"""What to do about weights that are something else, or damaged."""
+
 
 class ConversionError(Error):
     """A checkpoint cannot become a model file; the subclasses say why."""

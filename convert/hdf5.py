@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import h5py
 
+from convert.errors import GIVE_WEIGHTS
 from convert.hdf5_limits import (
     MAX_LAYERS,
     MAX_WEIGHTS,
@@ -31,7 +32,6 @@ MAX_DEPTH = 8
 SIDECARS = "textgenrnn_pi_sidecars"
 """The attribute by which weights of rnn-train tell their vocab and config: JSON, with the SHA-256
 of the file for each of "vocab" and "config"."""
-GIVE_WEIGHTS = "give the _weights.hdf5 that textgenrnn saved"
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from convert.errors import AGAIN
 from pi_runtime.errors import shown
 
 MAX_LAYERS = 1000
@@ -33,7 +34,7 @@ FILTERS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLE
 class Refused(Exception):  # noqa: N818 - it becomes a CheckpointError in the parent process
     """A file that is not read: what is wrong with it, and what to do."""
 
-    def __init__(self, what: str, todo: str = "copy or download the file again") -> None:
+    def __init__(self, what: str, todo: str = AGAIN) -> None:
         super().__init__(what)
         self.what = what
         self.todo = todo

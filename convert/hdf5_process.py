@@ -66,6 +66,7 @@ def _main() -> int:
     size = int(sys.argv[1])
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # so that nothing else is written among the arrays
+    from convert.errors import AGAIN
     from convert.hdf5 import contents_of
     from convert.hdf5_limits import Refused
 
@@ -83,7 +84,7 @@ def _main() -> int:
             raise
         cut = "truncated" in str(error)
         what = "the file is cut short" if cut else "the HDF5 structure is damaged"
-        _send(output, {"refused": [what, "copy or download the file again"]})
+        _send(output, {"refused": [what, AGAIN]})
         return 0
     _send(
         output,

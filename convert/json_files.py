@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pi_runtime.model.file import without_waiting
+
 MAX_BYTES = 64 << 20
 MAX_CONFIG_BYTES = 1 << 20
 
@@ -130,11 +132,13 @@ def _check_flat(text: str, members: int) -> None:
 
 def _read(path: Path, most: int) -> bytes:
     """Return the first bytes of a regular file; never wait, as for who writes into a FIFO."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise NotATable("it is not a file")
-    with os.fdopen(descriptor, "rb") as file:
+    try:
+        file = open(path, "rb", opener=without_waiting)  # noqa: SIM115
+    except IsADirectoryError:
+        raise NotATable("it is not a file") from None
+    with file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise NotATable("it is not a file")
         return file.read(most)
 
 

@@ -17,6 +17,7 @@ from typing import IO, Any, cast
 
 import numpy as np
 
+from convert.errors import AGAIN
 from convert.hdf5_process import BEGUN, LENGTH_BYTES, cpu_seconds
 from pi_runtime.errors import shown
 from pi_runtime.model.network import FloatArray
@@ -24,8 +25,6 @@ from pi_runtime.model.network import FloatArray
 MAX_HEAD_BYTES = 16 << 20
 START_SECONDS = 120.0
 """Python, NumPy and h5py may have to be read from a slow disk first."""
-
-AGAIN = "copy or download the file again"
 
 
 class Unreadable(Exception):  # noqa: N818 - it becomes a CheckpointError

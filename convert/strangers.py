@@ -6,14 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from convert.errors import GIVE_WEIGHTS
 from convert.keras_layout import recurrent_layers
 from pi_runtime.errors import shown, shown_path
+from pi_runtime.model.file import TFLITE
 from pi_runtime.model.network import FloatArray
 
-HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 START_BYTES = 4096
 """How much of a file is enough to tell."""
-GIVE_WEIGHTS = "give the _weights.hdf5 that textgenrnn saved"
 
 _ARCHIVES = {
     b"\x1f\x8b": "a gzip archive",
@@ -47,7 +47,7 @@ def foreign_file(start: bytes, path: Path) -> tuple[str, str]:
         )
     if b"HDF" in start[:8] and not start.startswith(b"\x0e\x03\x13\x01"):
         return "it was saved as text, which damages it", "download it again as a binary file"
-    if start[4:8] == b"TFL3":
+    if start[4:8] == TFLITE:
         return (
             "a .tflite file, which needs no converting",
             f"run: rnn-generate {shown_path(path.name)}",

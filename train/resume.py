@@ -18,6 +18,7 @@ from typing import IO, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from pi_runtime.model.file import without_waiting
 from train.errors import TrainingError
 
 Array = npt.NDArray[Any]
@@ -139,11 +140,11 @@ class TrainingState:
 
 def _regular(path: Path) -> IO[bytes]:
     """Open a file; a pipe is not waited for."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
+    file = open(path, "rb", opener=without_waiting)  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
         raise ValueError("not a regular file")
-    return os.fdopen(handle, "rb")
+    return file
 
 
 def _members(file: zipfile.ZipFile) -> dict[str, Any]:

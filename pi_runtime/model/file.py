@@ -100,7 +100,7 @@ class ModelFile:
         """What errors call it."""
         try:
             # A pipe without a writer would let this wait for ever.
-            file = open(where, "rb", opener=_without_waiting)  # noqa: SIM115
+            file = open(where, "rb", opener=without_waiting)  # noqa: SIM115
         except OSError as error:
             raise ModelFileError(
                 f"{self.name}: {(error.strerror or str(error)).lower()}",
@@ -218,7 +218,8 @@ class ModelFile:
             )
 
 
-def _without_waiting(path: str, flags: int) -> int:
+def without_waiting(path: str, flags: int) -> int:
+    """Open a file, as an `opener`; a FIFO is not waited for."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
