@@ -90,7 +90,7 @@ def _convert(argv: list[str]) -> int:
         refuse(args, ("output", "force", "quantize"), "with --inspect, which writes nothing")
     be_quiet(args.quiet)
     # Here, not above: NumPy may be imported only when the number of its threads is set.
-    from convert.inputs import sort_inputs
+    from convert.files.inputs import sort_inputs
 
     inputs = sort_inputs(args.files, args.vocab, args.config)
     sidecars = {

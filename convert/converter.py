@@ -10,13 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from convert.archive import is_archive, unpacked
 from convert.building import Workshop, workshop
-from convert.checkpoint import read_checkpoint
 from convert.errors import CheckpointError, OutputError
+from convert.files.archive import is_archive, unpacked
+from convert.files.sidecars import find_sidecars
 from convert.recording import record
-from convert.sidecars import find_sidecars
 from convert.verify import Parity, check_parity, golden_windows
+from convert.weights.checkpoint import read_checkpoint
 from pi_runtime import __version__, checks
 from pi_runtime.errors import UsageError, shown_path
 from pi_runtime.files import replacing

@@ -18,8 +18,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from convert.hdf5 import SIDECARS
-from convert.keras_layout import network_to_keras
+from convert.weights.hdf5 import SIDECARS
+from convert.weights.keras_layout import network_to_keras
 from pi_runtime.files import replace_together
 from pi_runtime.model.network import Network
 from train.resume import TrainingState

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from convert.keras_layout import network_from_keras, network_to_keras
+from convert.weights.keras_layout import network_from_keras, network_to_keras
 from pi_runtime.model.network import EPSILON, Network
 from train.settings import ModelSettings
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from convert.json_files import MAX_CONFIG_BYTES, NotATable, read_table
+from convert.files.json_files import MAX_CONFIG_BYTES, NotATable, read_table
 from pi_runtime import checks
 from pi_runtime.errors import UsageError
 from pi_runtime.model.manifest import MAX_LENGTH

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from networks import letters, random_network, write_checkpoint
 
-from convert.keras_layout import network_to_keras
+from convert.weights.keras_layout import network_to_keras
 from pi_runtime.model.file import ModelFile
 from pi_runtime.model.network import FloatArray, Lstm, Network
 

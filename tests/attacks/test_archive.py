@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from convert import archive
-from convert.archive import is_archive, unpacked
 from convert.errors import CheckpointError
+from convert.files import archive
+from convert.files.archive import is_archive, unpacked
 from tests.helpers.archives import member, write_zip
 
 

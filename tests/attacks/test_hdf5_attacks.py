@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convert import hdf5_process, reading
 from convert.errors import CheckpointError
+from convert.weights import hdf5_process, reading
 from tests.helpers.checkpoints import small_network, write_keras_3, write_weights
 
 h5py = pytest.importorskip("h5py")
 
-from convert.checkpoint import read_checkpoint  # noqa: E402 - beside its library
+from convert.weights.checkpoint import read_checkpoint  # noqa: E402 - beside its library
 
 EMBEDDINGS = "embedding/embedding_3/embeddings:0"
 
@@ -47,7 +47,7 @@ def refusal(path: Path) -> str:
 READ = """
 import resource, sys
 from pathlib import Path
-from convert.checkpoint import read_checkpoint
+from convert.weights.checkpoint import read_checkpoint
 from convert.errors import CheckpointError
 try:
     read_checkpoint(Path(sys.argv[1]))

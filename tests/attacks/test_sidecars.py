@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from convert.errors import SidecarError
-from convert.inputs import kind_of
-from convert.sidecars import Sidecars, find_sidecars
+from convert.files.inputs import kind_of
+from convert.files.sidecars import Sidecars, find_sidecars
 from tests.helpers.checkpoints import small_network, small_vocab
 
 NETWORK = small_network()

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from convert.archive import is_archive, unpacked
 from convert.converter import read_source
 from convert.errors import CheckpointError, SidecarError
+from convert.files.archive import is_archive, unpacked
 from tests.helpers.archives import member, write_zip
 from tests.helpers.checkpoints import (
     config_of,

@@ -15,7 +15,7 @@ from tests.helpers.checkpoints import small_network, write_weights
 
 h5py = pytest.importorskip("h5py")
 
-from convert.checkpoint import read_checkpoint  # noqa: E402 - it needs h5py
+from convert.weights.checkpoint import read_checkpoint  # noqa: E402 - it needs h5py
 
 
 def test_a_whole_saved_model_and_compressed_arrays_are_read(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from convert.inputs import kind_of, sort_inputs
+from convert.files.inputs import kind_of, sort_inputs
 from pi_runtime.errors import UsageError
 from tests.helpers.archives import write_zip
 

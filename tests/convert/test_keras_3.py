@@ -18,7 +18,7 @@ from tests.helpers.commands import ROOT, needs_tensorflow
 
 h5py = pytest.importorskip("h5py")
 
-from convert.checkpoint import read_checkpoint  # noqa: E402 - beside its library
+from convert.weights.checkpoint import read_checkpoint  # noqa: E402 - beside its library
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])

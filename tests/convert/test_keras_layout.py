@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convert.keras_layout import network_from_keras, network_to_keras
+from convert.weights.keras_layout import network_from_keras, network_to_keras
 from pi_runtime.model.network import FloatArray, Network
 from tests.helpers.checkpoints import small_network, write_weights
 
 h5py = pytest.importorskip("h5py")
 
-from convert.checkpoint import read_checkpoint  # noqa: E402 - it needs h5py
+from convert.weights.checkpoint import read_checkpoint  # noqa: E402 - it needs h5py
 
 
 def assert_equal(found: Network, expected: Network) -> None:

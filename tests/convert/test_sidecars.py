@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from convert import belonging
 from convert.errors import SidecarError
-from convert.sidecars import find_sidecars, stock_vocab
+from convert.files import belonging
+from convert.files.sidecars import find_sidecars, stock_vocab
 from pi_runtime.model.vocabulary import Vocabulary
 from tests.helpers.checkpoints import config_of, small_network, small_vocab, write_sidecars
 from tests.helpers.zoo import SHARED

@@ -16,7 +16,7 @@ from tests.helpers.checkpoints import small_network, write_weights
 
 h5py = pytest.importorskip("h5py")
 
-from convert.checkpoint import read_checkpoint  # noqa: E402 - beside its library
+from convert.weights.checkpoint import read_checkpoint  # noqa: E402 - beside its library
 
 NETWORK = small_network()  # 12 classes, embeddings of 6, 2 × 5 units: features of width 16
 

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from convert.checkpoint import Checkpoint, read_checkpoint
+from convert.weights.checkpoint import Checkpoint, read_checkpoint
 from train.model import build_model, network_of
 from train.settings import ModelSettings
 

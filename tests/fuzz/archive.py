@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-from convert.archive import is_archive, unpacked
-from convert.names import WEIGHTS_SUFFIXES
+from convert.files.archive import is_archive, unpacked
+from convert.files.names import WEIGHTS_SUFFIXES
 from tests.fuzz.cases import Outcome
 from tests.fuzz.forked import WrongSuccess, read_forked
 from tests.helpers.archives import member

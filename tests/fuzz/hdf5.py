@@ -27,8 +27,8 @@ from typing import Any
 
 import numpy as np
 
-from convert.checkpoint import Checkpoint, read_checkpoint
 from convert.errors import CheckpointError
+from convert.weights.checkpoint import Checkpoint, read_checkpoint
 from tests.fuzz.cases import HANG_SECONDS, Fuzzer, Outcome, Verdict
 from tests.helpers.checkpoints import keras_arrays, small_network, write_keras_3, write_weights
 

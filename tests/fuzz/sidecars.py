@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from convert.sidecars import Sidecars, find_sidecars
+from convert.files.sidecars import Sidecars, find_sidecars
 from tests.fuzz.cases import Outcome
 from tests.fuzz.forked import WrongSuccess, read_forked
 from tests.helpers.checkpoints import small_network, small_vocab

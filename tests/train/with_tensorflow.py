@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 
-from convert.checkpoint import read_checkpoint
+from convert.weights.checkpoint import read_checkpoint
 from pi_runtime.backends.reference import window_probabilities
 from tests.helpers.checkpoints import small_network, small_vocab
 from train import Epoch, ModelSettings, Start, TrainSettings, train, training

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from convert.errors import CheckpointError
-from convert.names import WEIGHTS_SUFFIXES
+from convert.files.names import WEIGHTS_SUFFIXES
 from convert.work_folder import work_folder
 from pi_runtime.errors import Error, shown, shown_path
 

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from convert.errors import AGAIN, GIVE_WEIGHTS, CheckpointError
-from convert.keras_layout import layout_of, network_from_keras, recurrent_layers
-from convert.reading import Contents, Unreadable, read_layers
-from convert.strangers import (
+from convert.weights.keras_layout import layout_of, network_from_keras, recurrent_layers
+from convert.weights.reading import Contents, Unreadable, read_layers
+from convert.weights.strangers import (
     CONTEXT,
     START_BYTES,
     foreign_file,

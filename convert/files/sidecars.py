@@ -14,10 +14,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from convert.belonging import Vocab, find_vocab, json_files_in, read_vocab
 from convert.errors import SidecarError
-from convert.json_files import NotATable, Table, as_flag, as_whole, read_table
-from convert.names import model_name, rank
+from convert.files.belonging import Vocab, find_vocab, json_files_in, read_vocab
+from convert.files.json_files import NotATable, Table, as_flag, as_whole, read_table
+from convert.files.names import model_name, rank
 from pi_runtime.errors import shown, shown_path
 from pi_runtime.model.manifest import MAX_LENGTH, Config
 from pi_runtime.model.network import Network

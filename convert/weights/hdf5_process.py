@@ -1,6 +1,6 @@
-"""The child process that reads an HDF5 or .keras file: `python -m convert.hdf5_process SIZE`.
+"""The child process that reads an HDF5 or .keras file: `python -m convert.weights.hdf5_process N`.
 
-The file is its stdin. It writes to stdout one byte when it begins, then the length of a JSON head
+The file, of N bytes, is its stdin. It writes to stdout one byte when it begins, then the length of a JSON head
 in eight bytes, the head, and the values of each array as little-endian float32:
 
     {"version": "2.2.4", "layers": [[name, [index of an array, …]], …], "shapes": [[…], …],
@@ -51,7 +51,7 @@ def _limit_resources(size: int) -> None:
 def _open(file: IO[bytes], size: int) -> tuple[h5py.File, int, dict[str, str] | None]:
     import h5py
 
-    from convert.keras_archive import read_archive
+    from convert.weights.keras_archive import read_archive
 
     start = file.read(2)
     file.seek(0)
@@ -67,8 +67,8 @@ def _main() -> int:
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # so that nothing else is written among the arrays
     from convert.errors import AGAIN
-    from convert.hdf5 import contents_of
-    from convert.hdf5_limits import Refused
+    from convert.weights.hdf5 import contents_of
+    from convert.weights.hdf5_limits import Refused
 
     output.write(BEGUN)
     output.flush()

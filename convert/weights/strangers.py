@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from convert.errors import GIVE_WEIGHTS
-from convert.keras_layout import recurrent_layers
+from convert.weights.keras_layout import recurrent_layers
 from pi_runtime.errors import shown, shown_path
 from pi_runtime.model.file import TFLITE
 from pi_runtime.model.network import FloatArray

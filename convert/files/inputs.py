@@ -7,16 +7,16 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from convert.archive import ZIP
-from convert.belonging import json_files_in
-from convert.json_files import (
+from convert.files.archive import ZIP
+from convert.files.belonging import json_files_in
+from convert.files.json_files import (
     MAX_CONFIG_BYTES,
     NotATable,
     begins_with_a_number,
     looks_like_a_table,
     read_table,
 )
-from convert.names import WEIGHTS_SUFFIXES, name_of_sidecar, name_of_weights
+from convert.files.names import WEIGHTS_SUFFIXES, name_of_sidecar, name_of_weights
 from pi_runtime.errors import UsageError
 from pi_runtime.model.file import HDF5, TFLITE
 

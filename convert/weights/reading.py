@@ -18,7 +18,7 @@ from typing import IO, Any, cast
 import numpy as np
 
 from convert.errors import AGAIN
-from convert.hdf5_process import BEGUN, LENGTH_BYTES, cpu_seconds
+from convert.weights.hdf5_process import BEGUN, LENGTH_BYTES, cpu_seconds
 from pi_runtime.errors import shown
 from pi_runtime.model.network import FloatArray
 
@@ -66,7 +66,7 @@ def read_layers(file: IO[bytes], size: int) -> Contents:
     quiet = None if os.environ.get("RNN_DEBUG") else subprocess.DEVNULL
     with subprocess.Popen(
         # -P: nothing is imported from the folder that the user happens to be in.
-        [sys.executable, "-X", "utf8", "-P", "-m", "convert.hdf5_process", str(size)],
+        [sys.executable, "-X", "utf8", "-P", "-m", "convert.weights.hdf5_process", str(size)],
         stdin=file,
         stdout=subprocess.PIPE,
         stderr=quiet,

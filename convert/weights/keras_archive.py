@@ -7,8 +7,8 @@ import zipfile
 import zlib
 from typing import IO, Any
 
-from convert.hdf5_limits import MAX_LAYERS, MAX_NAME, Refused, most_bytes
-from convert.layer_names import group_names
+from convert.weights.hdf5_limits import MAX_LAYERS, MAX_NAME, Refused, most_bytes
+from convert.weights.layer_names import group_names
 
 MAX_CONFIG_BYTES = 16 << 20
 MAX_MEMBERS = 1000

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import h5py
 
 from convert.errors import GIVE_WEIGHTS
-from convert.hdf5_limits import (
+from convert.weights.hdf5_limits import (
     MAX_LAYERS,
     MAX_WEIGHTS,
     Refused,
@@ -24,7 +24,7 @@ from convert.hdf5_limits import (
     subgroup,
     text,
 )
-from convert.layer_names import names_by_class, nested_layers
+from convert.weights.layer_names import names_by_class, nested_layers
 from pi_runtime.errors import shown
 
 MAX_DEPTH = 8

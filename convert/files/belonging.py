@@ -16,8 +16,8 @@ from itertools import groupby
 from pathlib import Path
 
 from convert.errors import SidecarError
-from convert.json_files import MAX_BYTES, NotATable, looks_like_a_table, read_table
-from convert.names import model_name, rank
+from convert.files.json_files import MAX_BYTES, NotATable, looks_like_a_table, read_table
+from convert.files.names import model_name, rank
 from pi_runtime.errors import shown_path
 
 MOST_READ = 64 << 20
