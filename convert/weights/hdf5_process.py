@@ -1,7 +1,7 @@
 """The child process that reads an HDF5 or .keras file: `python -m convert.weights.hdf5_process N`.
 
-The file, of N bytes, is its stdin. It writes to stdout one byte when it begins, then the length of a JSON head
-in eight bytes, the head, and the values of each array as little-endian float32:
+The file, of N bytes, is its stdin. It writes to stdout one byte when it begins, then the length of
+a JSON head in eight bytes, the head, and the values of each array as little-endian float32:
 
     {"version": "2.2.4", "layers": [[name, [index of an array, …]], …], "shapes": [[…], …],
      "sidecars": {"vocab": sha256, "config": sha256}}
