@@ -21,10 +21,14 @@ CHAOTIC = 1e-3
 
 FLOOR = 1e-5
 """The |Δp| that every float32 backend may show."""
-DRAWS = 6
-"""How often all weights are moved to see how far that moves a window."""
+DRAWS = 48
+"""How often all weights are moved to see how far that moves a window. A network may stand on an
+edge that one draw in ten shows."""
+DRAWN_WORK = 2_000_000_000
+"""The multiplications that this may take, some seconds. A larger network is moved less often, but
+`LEAST_DRAWS` times; one of `LARGE` weights, which takes minutes, `LARGE_DRAWS` times."""
+LEAST_DRAWS = 6
 LARGE, LARGE_DRAWS = 1 << 24, 2
-"""A network of so many weights, which takes minutes, is moved less often."""
 MARGIN = 4
 """A backend may show so many times what rounding was seen to do."""
 
@@ -130,8 +134,8 @@ def _sensitivity(
 ) -> FloatArray:
     """Return how far each window's p moves, at most, if weights move by half a float32 ulp, [N].
 
-    Each weight moves up or down at random; several draws, for a single one may not show an edge
-    that the network stands on.
+    Each weight moves up or down at random; many draws, for a single one may not show an edge that
+    the network stands on.
     """
     random = np.random.RandomState(0)
 
@@ -141,11 +145,19 @@ def _sensitivity(
         return array * (1 + (signs * 2.0 - 1) * 2.0**-24)
 
     farthest = np.zeros(len(windows))
-    large = sum(array.size for array in network.arrays().values()) >= LARGE
-    for _ in range(LARGE_DRAWS if large else DRAWS):
+    for _ in range(_draws(network, windows.size)):
         distance = np.abs(_probabilities(network, windows, moved) - exact).max(axis=-1)
         farthest = np.maximum(farthest, distance)
     return farthest
+
+
+def _draws(network: Network, steps: int) -> int:
+    """Return how often a network's weights are moved to see what it does to so many steps."""
+    if sum(array.size for array in network.arrays().values()) >= LARGE:
+        return LARGE_DRAWS
+    cells = [lstm for layer in network.layers for lstm in layer]
+    a_step = sum(lstm.kernel.size + lstm.recurrent.size for lstm in cells)
+    return min(DRAWS, max(LEAST_DRAWS, DRAWN_WORK // (steps * a_step)))
 
 
 class ReferenceBackend:
