@@ -21,14 +21,15 @@ CHAOTIC = 1e-3
 
 FLOOR = 1e-5
 """The |Δp| that every float32 backend may show."""
-DRAWS = 48
-"""How often all weights are moved to see how far that moves a window. A network may stand on an
-edge that one draw in ten shows."""
-DRAWN_WORK = 2_000_000_000
-"""The multiplications that this may take, some seconds. A larger network is moved less often, but
-`LEAST_DRAWS` times; one of `LARGE` weights, which takes minutes, `LARGE_DRAWS` times."""
-LEAST_DRAWS = 6
+DRAWS = 6
+"""How often all weights are moved to see how far that moves a window."""
 LARGE, LARGE_DRAWS = 1 << 24, 2
+"""A network of so many weights, which takes minutes, is moved less often."""
+STEEP, STEEP_DRAWS = 10.0, 48
+"""A network whose cells have a weight beyond this is moved more often: it may stand on an edge that
+one draw in ten shows."""
+DRAWN_WORK = 2_000_000_000
+"""The multiplications that this may take, some seconds."""
 MARGIN = 4
 """A backend may show so many times what rounding was seen to do."""
 
@@ -156,8 +157,11 @@ def _draws(network: Network, steps: int) -> int:
     if sum(array.size for array in network.arrays().values()) >= LARGE:
         return LARGE_DRAWS
     cells = [lstm for layer in network.layers for lstm in layer]
-    a_step = sum(lstm.kernel.size + lstm.recurrent.size for lstm in cells)
-    return min(DRAWS, max(LEAST_DRAWS, DRAWN_WORK // (steps * a_step)))
+    arrays = [array for lstm in cells for array in (lstm.kernel, lstm.recurrent)]
+    if max(np.abs(array).max() for array in arrays) <= STEEP:
+        return DRAWS
+    within = DRAWN_WORK // (steps * sum(array.size for array in arrays))
+    return min(STEEP_DRAWS, max(DRAWS, within))
 
 
 class ReferenceBackend:
