@@ -35,6 +35,8 @@ def groups(file: h5py.File) -> list[str]:
 def _any_array(rng: random.Random, file: h5py.File) -> tuple[str, np.ndarray[Any, Any]]:
     path = rng.choice(datasets(file))
     values = file[path][()]
+    if isinstance(values, h5py.Empty):  # made by a mutation before
+        values = np.zeros(0, np.float32)
     del file[path]
     return path, values
 
