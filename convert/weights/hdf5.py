@@ -7,7 +7,7 @@ Keras's own loader is never used: it can be made to run code.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import h5py
@@ -103,6 +103,7 @@ class _Reader:
             if name in file:
                 for group, layer, arrays in _keras_3_layers(subgroup(file, name), 0):
                     if arrays or group not in found:
+                        _check_halves(group, [path for path, _ in arrays])
                         found[group] = layer, arrays
         given = {group: name for group, (name, _) in found.items() if name is not None}
         if len(given) < len(found):
@@ -141,6 +142,17 @@ class _Reader:
         self._contents.layers[layer] = indices
 
 
+def _check_halves(group: str, paths: Sequence[str]) -> None:
+    """Check that a layer of two directions has its arrays in two parts of the same form.
+
+    Arrays are read by their order: from anywhere else, one direction would pass for the other.
+    """
+    parts = {path.removeprefix(f"{group}/").rpartition("vars/")[0] for path in paths}
+    both = [{f"{way}_layer/{cell}" for way in ("forward", "backward")} for cell in ("cell/", "")]
+    if any(part.startswith(tuple(both[1])) for part in parts) and parts not in both:
+        raise Refused(f"the two directions of {shown(group)} are not where Keras puts them")
+
+
 def _keras_3_layers(
     root: h5py.Group, depth: int
 ) -> Iterator[tuple[str, str | None, list[tuple[str, h5py.Dataset]]]]:
@@ -164,7 +176,10 @@ def _variables(group: h5py.Group, path: str, depth: int) -> Iterator[tuple[str, 
         own = subgroup(group, "vars")
         if len(own) > MAX_WEIGHTS:
             raise Refused(f"{shown(path)} has {len(own)} arrays")
-        for number in sorted(own, key=lambda name: (len(name), name)):
+        numbers = [str(number) for number in range(len(own))]
+        if set(own) != set(numbers):
+            raise Refused(f"the arrays of {shown(path)} are not numbered as Keras does")
+        for number in numbers:
             yield f"{path}/vars/{number}", member(own, number)
     for name in sorted(group, key=lambda name: (name != "forward_layer", name)):
         # The state of random generators is no weight.

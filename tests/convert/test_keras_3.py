@@ -71,6 +71,24 @@ def test_two_layers_of_one_name(tmp_path: Path) -> None:
     assert "two layers of the name rnn_1" in refusal(path)
 
 
+def test_a_direction_that_was_moved_does_not_pass_for_the_other(tmp_path: Path) -> None:
+    """Read in the order of their names, the backward arrays came first, and became the forward."""
+    path = tmp_path / "a.weights.h5"
+    write_keras_3(path, small_network(bidirectional=True))
+    with h5py.File(path, "r+") as file:
+        layer = file["layers/bidirectional"]
+        layer.move("forward_layer/cell", "backward_layer/cell/moved")
+    assert "the two directions of bidirectional are not where Keras puts them" in refusal(path)
+
+
+def test_an_array_that_was_renumbered_does_not_pass_for_another(tmp_path: Path) -> None:
+    path = tmp_path / "a.weights.h5"
+    write_keras_3(path, small_network())
+    with h5py.File(path, "r+") as file:
+        file.move("layers/lstm/cell/vars/0", "layers/lstm/cell/vars/7")
+    assert "the arrays of lstm/cell are not numbered as Keras does" in refusal(path)
+
+
 def test_random_generators_are_no_weights(tmp_path: Path) -> None:
     path = tmp_path / "a.weights.h5"
     write_keras_3(path, small_network())
