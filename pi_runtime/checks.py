@@ -6,12 +6,14 @@ imported by commands that must start within milliseconds, so it imports nothing 
 
 from __future__ import annotations
 
+from functools import partial
 from operator import index
 
 from pi_runtime.errors import UsageError
 
 TYPE_CHECKING = False  # typing itself would cost a warm one-off a tenth of its start
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 MAX_COUNT = 10**9
@@ -81,19 +83,47 @@ def _is_unicode(value: str) -> bool:
     return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
-def temperature(value: Any) -> tuple[float, ...]:
+def temperature(value: Any) -> tuple[float, ...] | str:
+    """Check a schedule of temperatures, or a ramp, which is kept as the string that it is."""
+    if isinstance(value, str):
+        ramp(value)
+        return value
+    return schedule(value)
+
+
+def schedule(value: Any) -> tuple[float, ...]:
     """Check a temperature, or several that are cycled token by token; None means 0."""
     items = tuple(value) if _is_collection(value) else (value,)
-    schedule = tuple(0.0 if item is None else _real(item) for item in items)
-    if not schedule or not all(0 <= t < float("inf") for t in schedule):
+    found = tuple(0.0 if item is None else _real(item) for item in items)
+    if not found or not all(0 <= t < float("inf") for t in found):
         raise UsageError(
             f"temperature is {_shown(value)}", "give a number from 0 up, or a list of them"
         )
-    if any(0 < t < LEAST_TEMPERATURE for t in schedule):
+    if any(0 < t < LEAST_TEMPERATURE for t in found):
         raise UsageError(
             f"temperature is {_shown(value)}", f"give 0, or at least {LEAST_TEMPERATURE}"
         )
-    return schedule
+    return found
+
+
+def ramp(value: str) -> tuple[float, float]:
+    """Read a temperature that rises or falls along a text, such as `0.2..1.0`: its ends."""
+    if ".." not in value:
+        schedule(value)  # which refuses strings
+    parts = value.split("..")
+    ends = [_decimal(part) for part in parts]
+    # So small that between 0 and it, a step is still more than `LEAST_TEMPERATURE`.
+    if len(ends) != 2 or not all(end == 0 or 1e-6 <= end <= 1e6 for end in ends):
+        raise UsageError(
+            f"temperature is {_shown(value)}", "give the two ends of a ramp, such as 0.2..1.0"
+        )
+    return ends[0], ends[1]
+
+
+def _decimal(text: str) -> float:
+    """Return a number that is written with digits and a point; NaN for anything else."""
+    digits = text.replace(".", "", 1)
+    return float(text) if digits.isascii() and digits.isdigit() and len(text) < 20 else float("nan")
 
 
 def max_gen_length(value: Any) -> int:
@@ -109,6 +139,70 @@ def text_count(value: Any) -> int:
 def seed(value: Any) -> int | None:
     """Check a seed; None draws one."""
     return None if value is None else whole_number("seed", value, 0, MAX_SEED)
+
+
+def top_k(value: Any) -> int:
+    """Check how many of the likeliest tokens are drawn; 0 for all."""
+    return whole_number("top_k", value, 0, MAX_COUNT)
+
+
+def top_p(value: Any) -> float:
+    """Check the probability that the tokens drawn have together."""
+    return number("top_p", value, 0, 1)
+
+
+def min_p(value: Any) -> float:
+    """Check how likely a token must be that is drawn, against the likeliest one."""
+    return number("min_p", value, 0, 1)
+
+
+def repetition_penalty(value: Any) -> float:
+    """Check a penalty; beyond its bounds all other tokens are as good as banned."""
+    return number("repetition_penalty", value, 0.01, 100)
+
+
+def repetition_window(value: Any) -> int:
+    """Check how many tokens back repetition is looked for; 0 for none."""
+    return whole_number("repetition_window", value, 0, MAX_COUNT)
+
+
+def min_length(value: Any) -> int:
+    """Check the number of tokens before which a text does not end."""
+    return whole_number("min_length", value, 0, MAX_COUNT)
+
+
+def max_words(value: Any) -> int:
+    """Check the number of words after which a text ends; 0 for any."""
+    return whole_number("max_words", value, 0, MAX_COUNT)
+
+
+def stop_at(value: Any) -> tuple[str, ...]:
+    """Check the strings at which a text ends. A single one is refused: see `texts`."""
+    found = tuple(texts("stop_at", value))
+    if not all(found):
+        raise UsageError("stop_at has an empty string in it", "leave it out")
+    return found
+
+
+SAMPLING: dict[str, Callable[[Any], Any]] = {
+    "temperature": temperature,
+    "max_gen_length": max_gen_length,
+    "finish_sentence": partial(truth, "finish_sentence"),
+    "skip_fragment": partial(truth, "skip_fragment"),
+    "unescape": partial(truth, "unescape"),
+    "top_k": top_k,
+    "top_p": top_p,
+    "min_p": min_p,
+    "repetition_penalty": repetition_penalty,
+    "repetition_window": repetition_window,
+    "forbid": partial(text, "forbid"),
+    "allow": partial(text, "allow"),
+    "min_length": min_length,
+    "max_words": max_words,
+    "stop_at": stop_at,
+    "keep_stop": partial(truth, "keep_stop"),
+}
+"""The checks of `SamplingParams`, by option."""
 
 
 def _real(value: Any) -> float:

@@ -1,4 +1,4 @@
-"""The arguments that commands share: MODEL, and the options that shape a text."""
+"""The arguments that commands share: MODEL, the service, and the types of values."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import argparse
 import os
 
 from pi_runtime import checks
-from pi_runtime.backends.registry import BACKENDS
 from pi_runtime.cli.output import note
 from pi_runtime.cli.parser import Parser as Parser
-from pi_runtime.cli.parser import refuse
 from pi_runtime.errors import UsageError
-from pi_runtime.generation.defaults import MAX_GEN_LENGTH, SCHEDULE
 from pi_runtime.service.client import check_name
 
 TYPE_CHECKING = False  # see pi_runtime.cli.process
@@ -21,12 +18,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 DEFAULT_MODEL = "/var/lib/textgenrnn-pi/model.tflite"
-
-SAMPLING = ("temperature", "max_gen_length", "finish_sentence", "skip_fragment", "unescape")
-"""The options that are members of `SamplingParams`."""
-
-GENERATION = (*SAMPLING, "n", "prefix", "seed", "backend", "threads")
-"""The options of generating, all of them."""
 
 
 def checked(
@@ -83,13 +74,18 @@ def count(option: str) -> Callable[[str], int]:
 def number(option: str, least: float, most: float) -> Callable[[str], float]:
     """Return an argparse type for a number within bounds."""
     parameter = option.lstrip("-").replace("-", "_")
+    return decimal(option, lambda value: checks.number(parameter, value, least, most))
 
-    def check(value: Any) -> float:
+
+def decimal(option: str, check: Callable[[Any], float]) -> Callable[[str], float]:
+    """Return an argparse type for a number that a check of the library's judges."""
+
+    def with_a_point(value: Any) -> float:
         if isinstance(value, str) and (point := _with_a_point(value)):
-            raise UsageError(f"{parameter} is {value!r}", f"write {point}")
-        return checks.number(parameter, value, least, most)
+            raise UsageError(f"{option} is {value!r}", f"write {point}")
+        return check(value)
 
-    return checked(option, check, real)
+    return checked(option, with_a_point, real)
 
 
 def _with_a_point(text: str) -> str:
@@ -100,40 +96,6 @@ def _with_a_point(text: str) -> str:
     except ValueError:
         return ""
     return point if "," in text else ""
-
-
-def schedule(text: str) -> tuple[float, ...]:
-    """Parse one temperature, or several with commas between them.
-
-    >>> schedule("1.0,0.5")
-    (1.0, 0.5)
-    >>> schedule("0,5")
-    Traceback (most recent call last):
-    pi_runtime.errors.UsageError: temperature 0,5 may be one number or two – write 0.5, or 0.0,5.0
-
-    Raises:
-        UsageError: it is none, or its commas may be decimal ones.
-    """
-    parts = text.split(",")
-    # Two neighbours without a point, as "0,5" has them, may be the halves of one number.
-    plain = [part.strip().removeprefix("-").isdigit() for part in parts]
-    if any(plain[at] and plain[at + 1] for at in range(len(parts) - 1)):
-        bare = [part.strip() for part in parts]
-        each = ",".join(part if "." in part else f"{part}.0" for part in bare)
-        if len(parts) == 2:
-            raise UsageError(
-                f"temperature {text} may be one number or two",
-                f"write {'.'.join(bare)}, or {each}",
-            )
-        raise UsageError(
-            f"temperature {text} has commas that may be decimal ones",
-            f"give every number a point, such as {each}",
-        )
-    try:
-        return checks.temperature([real(part) for part in parts])
-    except (UsageError, ValueError):
-        # As it was typed, and not as it was parsed.
-        return checked("--temperature", checks.temperature, str)(text)  # type: ignore[no-any-return]
 
 
 def target(option: str, instead_of_stdout: str, *, replaced: bool = True) -> Callable[[str], Path]:
@@ -177,73 +139,6 @@ def model_is_named(argument: str | None) -> bool:
     return bool(argument or os.environ.get("RNN_MODEL"))
 
 
-def add_generation(parser: argparse.ArgumentParser, *, for_speech: bool = True) -> None:
-    """Add the options of textgenrnn's `generate` and the choice of backend.
-
-    `for_speech` is the default of the options that make a text easier to speak.
-    """
-    group = parser.add_argument_group("generation")
-    group.add_argument(
-        "-n", type=count("-n"), default=1, metavar="N", help="how many texts (default 1)"
-    )
-    group.add_argument("--prefix", metavar="TEXT", help="what every text starts with")
-    group.add_argument(
-        "--temperature",
-        type=schedule,
-        default=SCHEDULE,
-        metavar="T[,T…]",
-        help="one temperature, or several taken in turn, token by token (default 1.0,0.5,0.2,0.2); "
-        "0 always takes the likeliest token",
-    )
-    group.add_argument(
-        "--max-gen-length",
-        type=count("--max-gen-length"),
-        default=MAX_GEN_LENGTH,
-        metavar="N",
-        help=f"stop after N tokens, the start token counted (default {MAX_GEN_LENGTH})",
-    )
-    for option, what in (
-        ("--finish-sentence", "go on to the end of a sentence, up to half as long again"),
-        ("--skip-fragment", "begin with a whole sentence (single_text models)"),
-        ("--unescape", r"print \n as a line break (models that have no other)"),
-    ):
-        group.add_argument(
-            option,
-            action=argparse.BooleanOptionalAction,
-            default=for_speech,
-            help=f"{what} (default: {'yes' if for_speech else 'no'})",
-        )
-    group.add_argument(
-        "--seed",
-        type=checked("--seed", checks.seed, digits),
-        metavar="S",
-        help="the same seed gives the same text; left out, one is drawn and named on stderr",
-    )
-    group.add_argument(
-        "--backend",
-        choices=("auto", *BACKENDS),
-        default="auto",
-        help="what computes the network (default: the fastest one that can)",
-    )
-    group.add_argument(
-        "--threads",
-        type=whole("--threads", 1, 1024),
-        default=1,
-        metavar="N",
-        help="interpreter threads of the tflite backend (default 1)",
-    )
-
-
-def check_generation(args: argparse.Namespace) -> None:
-    """Refuse options of generating that exclude each other.
-
-    Raises:
-        UsageError: two do.
-    """
-    if args.backend == "numpy":
-        refuse(args, ("threads",), "with --backend numpy")
-
-
 def add_service(parser: argparse._ActionsContainer) -> None:
     """Add the choice of the service."""
     parser.add_argument(
@@ -260,11 +155,6 @@ def add_quiet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-q", "--quiet", action="store_true", help="no notes and no progress on stderr"
     )
-
-
-def sampling_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the members of `SamplingParams`, which a warm one-off need not import."""
-    return {name: getattr(args, name) for name in SAMPLING}
 
 
 def given_options(args: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:

@@ -10,17 +10,20 @@ import time
 
 from pi_runtime.cli.arguments import (
     DEFAULT_MODEL,
-    add_generation,
     add_model,
     add_quiet,
     add_service,
-    check_generation,
     count,
     model_is_named,
     model_path,
-    sampling_options,
     target,
     warn_about_prefix,
+)
+from pi_runtime.cli.generation_arguments import (
+    add_generation,
+    add_samplers,
+    check_generation,
+    sampling_options,
 )
 from pi_runtime.cli.output import be_quiet, emit, note
 from pi_runtime.cli.parser import Parser, refuse, refuse_others
@@ -57,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_model(parser)
     add_generation(parser, for_speech=False)
+    add_samplers(parser, stop=True)
     parser.add_argument(
         "--samples",
         action="store_true",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, NoReturn
 
-PROSE = ("prefix", "text", "command")
+PROSE = ("prefix", "text", "command", "stop_at")
 """Options whose value may be several words, and is then often left unquoted."""
 
 LAST_COUNTS = ("prefix",)
@@ -167,8 +167,10 @@ class _Scan:
         self.given[action.dest] = name
         if before is None:
             return
-        if before != name:
+        if before != name and not isinstance(action, argparse._AppendAction):
             raise UsageError(f"{before} and {name} exclude each other", "give one of them")
+        if isinstance(action, argparse._AppendAction):
+            return
         if action.dest not in LAST_COUNTS:
             raise UsageError(f"{name} is given twice", "give it once")
         self.repeated = name

@@ -11,18 +11,21 @@ from typing import NoReturn
 
 from pi_runtime.cli.arguments import (
     DEFAULT_MODEL,
-    GENERATION,
-    SAMPLING,
-    add_generation,
     add_model,
     add_quiet,
     add_service,
-    check_generation,
     given_options,
     model_is_named,
     model_path,
-    sampling_options,
     warn_about_prefix,
+)
+from pi_runtime.cli.generation_arguments import (
+    GENERATION,
+    SAMPLING,
+    add_generation,
+    add_samplers,
+    check_generation,
+    sampling_options,
 )
 from pi_runtime.cli.output import PrintableStderr, be_quiet, emit, note
 from pi_runtime.cli.parser import Parser, refuse, refuse_others
@@ -94,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     lists.add_argument("--list-devices", action="store_true")
     add_generation(parser)
+    add_samplers(parser)
     add_quiet(parser)
     return parser
 

@@ -11,12 +11,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from pi_runtime.cli.arguments import (
-    DEFAULT_MODEL,
+from pi_runtime.cli.arguments import DEFAULT_MODEL, add_model, model_path
+from pi_runtime.cli.generation_arguments import (
     add_generation,
-    add_model,
+    add_samplers,
     check_generation,
-    model_path,
     sampling_options,
 )
 from pi_runtime.cli.parser import Parser, refuse
@@ -87,6 +86,7 @@ def _parser() -> Parser:
         "fall asleep; no other program can use the device meanwhile",
     )
     add_generation(parser)
+    add_samplers(parser)
     return parser
 
 

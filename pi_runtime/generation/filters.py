@@ -111,6 +111,79 @@ class FragmentFilter:
         return held.partition(" ")[2].lstrip()
 
 
+class StopFilter:
+    """Ends a text at a string: the one that is complete first, and of several the longest."""
+
+    def __init__(self, stops: Sequence[str], before: int, *, keep: bool) -> None:
+        """The first `before` characters, the prefix, are not searched."""
+        self.ended = False
+        """Whether it was found."""
+        self._stops = sorted(stops, key=len, reverse=True)
+        self._before = before
+        self._keep = keep
+        self._held = ""
+
+    def push(self, piece: str) -> str:
+        """See `TextFilter`."""
+        if self.ended:
+            return ""
+        given, piece = piece[: self._before], piece[self._before :]
+        self._before -= len(given)
+        text = self._held + piece
+        found = [(text.find(stop) + len(stop), len(stop)) for stop in self._stops if stop in text]
+        if found:
+            end, length = min(found, key=lambda each: (each[0], -each[1]))
+            self.ended, self._held = True, ""
+            return given + text[: end if self._keep else end - length]
+        settled = len(text) - self._begun(text)
+        self._held = text[settled:]
+        return given + text[:settled]
+
+    def _begun(self, text: str) -> int:
+        """Return the length of the longest end of a text that a string begins with."""
+        longest = min(len(text), len(self._stops[0]) - 1)
+        for length in range(longest, 0, -1):
+            if any(stop.startswith(text[-length:]) for stop in self._stops):
+                return length
+        return 0
+
+    def finish(self) -> str:
+        """See `TextFilter`."""
+        return self._held
+
+
+class WordFilter:
+    """Ends a text after a number of words: behind the last one, before the space that follows."""
+
+    def __init__(self, count: int, before: int) -> None:
+        """Words in the first `before` characters, the prefix, are counted and never left out."""
+        self.ended = False
+        """Whether there are that many."""
+        self._left = count
+        self._before = before
+        self._in_word = False
+
+    def push(self, piece: str) -> str:
+        """See `TextFilter`."""
+        if self.ended:
+            return ""
+        for at, character in enumerate(piece):
+            is_space = character.isspace()
+            enough = self._left < 0 or (self._left == 0 and (is_space or not self._in_word))
+            if enough and at >= self._before:
+                self.ended = True
+                return piece[:at]
+            if not is_space and not self._in_word:
+                self._left -= 1
+            self._in_word = not is_space
+        self._before -= len(piece)
+        return piece
+
+    def finish(self) -> str:
+        """See `TextFilter`."""
+        return ""
+
+
 class SentenceFilter:
     """Leaves out the sentence that is open if the text is cut.
 

@@ -16,7 +16,7 @@ from pi_runtime.files import whole_lines
 from pi_runtime.generation.decoding import decode
 from pi_runtime.generation.defaults import MAX_GEN_LENGTH, SCHEDULE
 from pi_runtime.generation.params import SamplingParams, Temperature
-from pi_runtime.generation.sampling import random_seed, random_stream
+from pi_runtime.generation.sampling import Sampler, random_seed, random_stream
 from pi_runtime.generation.sequence import SampledSequence
 from pi_runtime.model.file import ModelFile
 from pi_runtime.model.manifest import Config
@@ -185,7 +185,7 @@ class TextGenerator:
         >>> {t: len(found) for t, found in generator.generate_samples(n=2, seed=7).items()}
         {0.2: 2, 0.5: 2, 1.0: 2}
         """
-        each = checks.temperature(temperatures)
+        each = checks.schedule(temperatures)
         return {t: self.generate(n, prefix, t, max_gen_length, seed) for t in each}
 
     def generate_to_file(
@@ -218,6 +218,7 @@ class TextGenerator:
     ) -> Callable[[int], SampledSequence]:
         """Check the arguments; return a factory from text index to sequence."""
         prefix, seed = checks.prefix(prefix), checks.seed(seed)
+        Sampler(params, self.vocabulary)
         drawn = random_seed() if seed is None else seed
         vocabulary, max_length = self.vocabulary, self.config.max_length
         return lambda index: SampledSequence(

@@ -15,10 +15,12 @@ from pi_runtime.generation.filters import (
     FragmentFilter,
     LineBreakFilter,
     SentenceFilter,
+    StopFilter,
     TextFilter,
+    WordFilter,
 )
 from pi_runtime.generation.params import SamplingParams
-from pi_runtime.generation.sampling import draw
+from pi_runtime.generation.sampling import Sampler
 from pi_runtime.model.vocabulary import START, Vocabulary
 
 Probabilities = npt.NDArray[np.float32]
@@ -112,7 +114,7 @@ class SampledSequence(Sequence):
         params: SamplingParams,
         random: np.random.RandomState,
     ) -> None:
-        self._params = params
+        self._sampler = Sampler(params, vocabulary)
         self._random = random
         given = vocabulary.split(prefix) if prefix else None
         hidden, limit = 1, params.max_gen_length
@@ -126,36 +128,51 @@ class SampledSequence(Sequence):
         self._end = SentenceFilter() if params.finish_sentence else None
         self._last = self._limit + limit // 2 if self._end else self._limit
         """The length at which an open sentence is given up."""
-        filters: list[TextFilter] = []
         self._unescape = params.unescape and vocabulary.escaped_line_breaks
+        before = self._text_of(vocabulary, given or [])
+        filters: list[TextFilter] = []
         if self._unescape:
             filters.append(LineBreakFilter())
         if params.skip_fragment and vocabulary.single_text and given is None:
             filters.append(FragmentFilter(self._context))
+        self._enders: list[StopFilter | WordFilter] = []
+        """What may end the text at any token."""
+        if params.stop_at:
+            self._enders.append(StopFilter(params.stop_at, len(before), keep=params.keep_stop))
+        if params.max_words:
+            self._enders.append(WordFilter(params.max_words, len(before)))
+        filters += self._enders
         if self._end:
             filters.append(self._end)
         super().__init__(vocabulary, max_length, tokens, hidden, filters)
         if self.length >= self._limit:
             self.finish()
 
+    def _text_of(self, vocabulary: Vocabulary, tokens: list[str]) -> str:
+        """Return tokens as text."""
+        joiner = vocabulary.joiner()
+        text = "".join(map(joiner.push, tokens)) + joiner.finish()
+        return text.replace("\\n", "\n") if self._unescape else text
+
     def _context(self) -> str:
         """Return the hidden tokens as text: all that is before the token that was added last."""
         known = self.vocabulary
-        filters = [LineBreakFilter()] if self._unescape else []
-        joiner = FilteredJoiner(known.joiner(), filters)
         tokens = [known.token(each) for each in self.token_ids[:-1] if each in known]
-        return "".join(map(joiner.push, tokens)) + joiner.finish()
+        return self._text_of(known, tokens)
 
     def take(self, probabilities: Probabilities) -> None:
         """Draw the next token, once the whole prefix has been read."""
         if self.ids_read < len(self.token_ids):  # `waiting`, without a call per token
             return
-        token_id = draw(probabilities, self._params, self.length, self._random)
-        if token_id not in self.vocabulary:
-            # A gap in the vocabulary: textgenrnn fails with a KeyError here.
-            token_id = int(np.argmax(np.where(self.vocabulary.drawable, probabilities, -1)))
+        token_id = self._sampler.draw(
+            probabilities, self.token_ids, self.length, self._limit, self._random
+        )
         self.add(self.vocabulary.token(token_id), token_id)
-        if not self.done and self.length >= self._limit:
+        if self.done:
+            return
+        if self._enders and any(ender.ended for ender in self._enders):
+            self.finish()
+        elif self.length >= self._limit:
             self._cut()
 
     def _cut(self) -> None:

@@ -80,6 +80,11 @@ class Vocabulary:
         # there, which the network reads as unknown.
         return space_punctuation(prefix).lower().split(" ")
 
+    def known(self, text: str) -> list[int]:
+        """Return the ids of the tokens of a text that the network knows, the start mark not."""
+        tokens = self.split(text) if text else []
+        return sorted({self.ids[each] for each in tokens if each in self.ids and each != START})
+
     def unknown(self, prefix: str) -> list[str]:
         """Return the tokens of a prefix that the network has never seen, each once."""
         return [token for token in dict.fromkeys(self.split(prefix)) if token not in self.ids]

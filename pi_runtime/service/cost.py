@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pi_runtime.errors import UsageError
 from pi_runtime.generation.params import SamplingParams
+from pi_runtime.generation.sampling import warps
 from pi_runtime.model.manifest import Config
 from pi_runtime.service.limits import MULTIPLICATIONS
 
 TOKEN = 1_000_000
 """What a token takes beside its network, in multiplications: drawing it, and Python's own work."""
 
+WARPED = 3_000
+"""What a class takes where options change the distribution, in multiplications."""
 
 BATCH = 16
 """How many texts of a request are computed at once."""
@@ -37,10 +40,16 @@ def per_token(config: Config, classes: int) -> int:
     return TOKEN + config.max_length * (window + features) + features * classes
 
 
+def per_draw(classes: int, params: SamplingParams) -> int:
+    """Return about how many multiplications the options of a draw take: they sort the classes."""
+    return WARPED * classes if warps(params) else 0
+
+
 def of_texts(config: Config, classes: int, n: int, params: SamplingParams) -> int:
     """Return about how many multiplications `n` texts take at most."""
     longest = params.max_gen_length * 3 // 2 if params.finish_sentence else params.max_gen_length
-    return n * (longest + config.max_length) * per_token(config, classes)
+    token = per_token(config, classes) + per_draw(classes, params)
+    return n * (longest + config.max_length) * token
 
 
 def check(cost: int, own: int, token: int) -> None:

@@ -22,6 +22,12 @@ SHORT = MULTIPLICATIONS // 100
 TEMPERATURES = 1000
 """The longest temperature schedule."""
 
+STOPS = 16
+"""The most strings at which a text ends."""
+
+STOP_LETTERS = 1000
+"""The most letters of all of them."""
+
 WAITING = 128
 """The most connections that have asked for nothing, or take a reply; one more ends another one."""
 

@@ -143,10 +143,21 @@ def _text(name: str, value: Any) -> str:
 def _sampling(members: dict[str, Any]) -> dict[str, Any]:
     """Check what is allowed to anybody, then what is allowed to a stranger."""
     params = SamplingParams(**members)
-    schedule = checks.temperature(params.temperature)
-    if len(schedule) > limits.TEMPERATURES or max(schedule) > limits.MAX_TEMPERATURE:
+    schedule = params.temperature
+    if isinstance(schedule, tuple) and (
+        len(schedule) > limits.TEMPERATURES or max(schedule) > limits.MAX_TEMPERATURE
+    ):
         raise UsageError(
             "the temperature is out of bounds",
             f"send up to {limits.TEMPERATURES} numbers from 0 to {limits.MAX_TEMPERATURE:g}",
+        )
+    for name in ("forbid", "allow"):
+        _text(name, getattr(params, name))
+    for each in params.stop_at:
+        _text("stop_at", each)
+    if len(params.stop_at) > limits.STOPS or sum(map(len, params.stop_at)) > limits.STOP_LETTERS:
+        raise UsageError(
+            "stop_at is too much",
+            f"send up to {limits.STOPS} strings of {limits.STOP_LETTERS} letters together",
         )
     return {name: getattr(params, name) for name in members}

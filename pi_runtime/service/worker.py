@@ -13,7 +13,7 @@ from pi_runtime.errors import Error
 from pi_runtime.generation.decoding import decode
 from pi_runtime.generation.generator import TextGenerator
 from pi_runtime.generation.params import SamplingParams
-from pi_runtime.generation.sampling import random_stream
+from pi_runtime.generation.sampling import Sampler, random_stream
 from pi_runtime.generation.sequence import SampledSequence
 from pi_runtime.service import cost
 from pi_runtime.service.heartbeat import BeatingBackend, Heartbeat
@@ -34,8 +34,10 @@ def load_generator(settings: ServiceSettings) -> TextGenerator:
     Raises:
         ModelFileError: the file is missing or damaged.
         BackendError: nothing here can run it, or it computes something else here.
+        UsageError: the settings leave no token of it to draw.
     """
     generator = TextGenerator.load(settings.model, settings.backend, settings.threads, verify=True)
+    Sampler(settings.params, generator.vocabulary)
     if generator.fallback_reason:
         _LOGGER.warning(
             "%s; %s computes instead", generator.fallback_reason, generator.backend.name
@@ -162,13 +164,17 @@ class GenerationWorker:
         )
 
     def check(self, request: Request) -> None:
-        """Check what a request costs with this model.
+        """Check what a request costs with this model, and whether it leaves a token to draw.
 
         Raises:
-            UsageError: it is too much.
+            UsageError: it is too much, or leaves none.
         """
         model = self._model
-        token = cost.per_token(model.generator.config, model.generator.vocabulary.classes)
+        config, vocabulary = model.generator.config, model.generator.vocabulary
+        params = model.params(request)
+        Sampler(params, vocabulary)
+        classes = vocabulary.classes
+        token = cost.per_token(config, classes) + cost.per_draw(classes, params)
         cost.check(model.cost(request), model.cost(Request("speak")), token)
 
     def generate(self, request: Request, seed: int, owner: int | None = None) -> Texts:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pi_runtime import TextGenerator
+from pi_runtime import SamplingParams, TextGenerator
 from pi_runtime.cli.generate import Between
 from pi_runtime.generation.interactive import InteractiveText
 from tests.helpers.checkpoints import packed_model, small_network, small_vocab
@@ -149,6 +149,57 @@ def test_samples(model: Path, texts: TextGenerator) -> None:
     for temperature in (0.2, 0.5, 1.0):
         block = joined(texts.generate(2, temperature=temperature, max_gen_length=9, seed=3))
         assert f"# temperature {temperature}\n{block}" in done.stdout
+
+
+OPTIONS: dict[str, tuple[tuple[object, ...], dict[str, Any]]] = {
+    "top-k": (("--top-k", 3), {"top_k": 3}),
+    "top-p": (("--top-p", 0.5), {"top_p": 0.5}),
+    "min-p": (("--min-p", 0.5), {"min_p": 0.5}),
+    "penalty": (
+        ("--repetition-penalty", 9, "--repetition-window", 5),
+        {"repetition_penalty": 9.0, "repetition_window": 5},
+    ),
+    "forbid": (("--forbid", "eta"), {"forbid": "eta"}),
+    "allow": (("--allow", "eta "), {"allow": "eta "}),
+    "min-length": (("--min-length", 30), {"min_length": 30}),
+    "max-words": (("--max-words", 1), {"max_words": 1}),
+    "stop": (("--stop", "e", "--stop", "o"), {"stop_at": ["e", "o"]}),
+    "stop-at": (("--stop-at", "t", "--keep-stop"), {"stop_at": ["t"], "keep_stop": True}),
+    "ramp": (("--temperature", "0.1..2"), {"temperature": "0.1..2"}),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_options_are_those_of_the_library(name: str, model: Path, texts: TextGenerator) -> None:
+    argv, options = OPTIONS[name]
+    params = SamplingParams(**{"max_gen_length": 60, "temperature": 1.0, **options})
+    expected = texts.generate(4, seed=5, params=params)
+    plain = texts.generate(4, seed=5, params=SamplingParams(1.0, 60))
+    common = ("-n", 4, "--seed", 5, "--max-gen-length", 60, "-0")
+    heat = () if name == "ramp" else ("--temperature", 1)
+    done = generate(model, *common, *heat, *argv)
+    assert done.stdout == "".join(f"{text}\0" for text in expected), done.stderr
+    assert expected != plain
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (("--top-p", "1,5"), "--top-p is '1,5' – write 1.5"),
+        (("--top-p", 2), "--top-p is 2.0 – give a number from 0 to 1"),
+        (("--top-k", -1), "--top-k is -1 – give a whole number from 0 to 1000000000"),
+        (("--allow", "☃"), "allow leaves no token that the model knows – "),
+        (("--stop", ""), "--stop-at has an empty string in it – leave it out"),
+        (("--keep-stop",), "--keep-stop has no use without --stop-at – leave it out"),
+        (("--repetition-window", 3), "--repetition-window has no use without "),
+        (("--temperature", "0..x"), "--temperature is '0..x' – give the two ends of a ramp"),
+    ],
+)
+def test_options_that_cannot_be_right(model: Path, argv: tuple[object, ...], says: str) -> None:
+    done = generate(model, *argv)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {says}")
 
 
 def test_an_unknown_prefix_is_said(model: Path) -> None:

@@ -11,14 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pi_runtime.cli.arguments import (
-    add_generation,
-    add_model,
-    add_quiet,
-    count,
-    number,
-    schedule,
-)
+from pi_runtime.cli.arguments import add_model, add_quiet, count, number
+from pi_runtime.cli.generation_arguments import add_generation, schedule
 from pi_runtime.cli.parser import Parser
 from pi_runtime.errors import UsageError
 

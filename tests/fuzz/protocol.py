@@ -15,6 +15,7 @@ written no traceback, and must not have grown by more than 64 MB since it began.
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -41,6 +42,10 @@ BASES: list[dict[str, str]] = [
     {"do": '"generate"', "temperature": "[1.0, 0.5]", "finish_sentence": "true"},
     {"do": '"generate"', "skip_fragment": "true", "unescape": "false", "max_gen_length": "9"},
     {"do": '"speak"', "prefix": '"ab"', "max_gen_length": "20", "temperature": "0.5"},
+    {"do": '"generate"', "top_k": "3", "top_p": "0.9", "min_p": "0.1", "temperature": '"0.2..1.5"'},
+    {"do": '"generate"', "repetition_penalty": "1.2", "repetition_window": "8", "forbid": '"ab"'},
+    {"do": '"speak"', "allow": '"eato "', "stop_at": '["ea", "."]', "keep_stop": "true"},
+    {"do": '"generate"', "min_length": "5", "max_words": "4", "max_gen_length": "30"},
     {"do": '"say"', "text": '"Hello there."'},
     *({"do": f'"{do}"'} for do in ("status", "stop", "pause", "resume", "events")),
 ]
@@ -51,14 +56,25 @@ VALUES = [
     "4294967296", "9" * 400, "9" * 5000, "-0", "01", '""', '" "', '"a"', '"\\ud800"', '"\\udc00a"',
     '"\\ud83d\\ude00"', '"\\u001b[2J\\u202e"', '"\\u0000"', '"' + "я" * 9999 + '"',
     '"' + "я" * 10_001 + '"', '"\\"' + " a" * 4900 + '"', "[]", "{}", "[1]", "[[1]]", "[null]",
-    "[0.5, 1e-308]", "[1, true]", "[" + "1," * 999 + "1]", "[" + "1," * 1000 + "1]",
+    "[0.5, 1e-308]", "[1, true]", "[" + "1," * 999 + "1]", '["a", ""]', '["a", 1]', '["a"]',
+    '["' + "a" * 1001 + '"]', "[" + '"b",' * 16 + '"b"]', '"0.2..1.0"', '"1..0"', '"1..x"', '"..1"',
+    '"0..1e9"', '"1e-7..1"', "0.5", "100.5", "0.001",
+    "[" + "1," * 1000 + "1]",
     "[" * 5000, "[" * 3000 + "]" * 3000, '{"a": 1}', "status", "'a'", '"generate"', '"speak"',
     '"shell"', "",
 ]  # fmt: skip
 
+LETTERS = set(small_vocab(20, single_text=True))
+
+SAMPLING = [
+    "temperature", "max_gen_length", "finish_sentence", "skip_fragment", "unescape", "top_k",
+    "top_p", "min_p", "repetition_penalty", "repetition_window", "forbid", "allow", "min_length",
+    "max_words", "stop_at", "keep_stop",
+]  # fmt: skip
+
 NAMES = [
-    "n", "prefix", "seed", "temperature", "max_gen_length", "finish_sentence", "skip_fragment",
-    "unescape", "text", "do", "v", "engine", "command", "", "\\ud800", "\\u001b[2J", "__class__",
+    "n", "prefix", "seed", *SAMPLING, "text", "do", "v", "engine", "command", "", "\\ud800",
+    "\\u001b[2J", "__class__",
 ]  # fmt: skip
 
 
@@ -258,14 +274,21 @@ def _request(line: bytes) -> dict[str, Any] | None:
     if do == "say":
         allowed |= {"text"}
     elif do == "generate":
-        allowed |= {*NAMES[:8]}
+        allowed |= {"n", "prefix", "seed", *SAMPLING}
     elif do == "speak":
-        allowed |= {*NAMES[1:8]}
+        allowed |= {"prefix", "seed", *SAMPLING}
     elif do not in ("status", "stop", "pause", "resume", "reload", "events"):
         return None
     if not set(found) <= allowed or (do == "say" and "text" not in found):
         return None
-    return found if all(_fits(name, value) for name, value in found.items()) else None
+    if not all(_fits(name, value) for name, value in found.items()):
+        return None
+    return found if _leaves_some(found) else None
+
+
+def _leaves_some(found: dict[str, Any]) -> bool:
+    """Return whether a request leaves a letter of the model's to draw."""
+    return bool(set(found.get("allow") or LETTERS) & LETTERS - set(found.get("forbid", "")))
 
 
 def _fits(name: str, value: object) -> bool:
@@ -280,6 +303,24 @@ def _fits(name: str, value: object) -> bool:
             if value is None:
                 return name == "prefix"
             return isinstance(value, str) and len(value) <= 10_000 and _is_whole(value)
+        case "temperature" if isinstance(value, str):
+            ends = re.fullmatch(r"([0-9.]+)\.\.([0-9.]+)", value)
+            return bool(ends) and all(_is_end(end) for end in ends.groups())  # type: ignore[union-attr]
+        case "top_k" | "repetition_window" | "min_length" | "max_words":
+            return type(value) is int and 0 <= value <= 10**9
+        case "top_p" | "min_p":
+            return type(value) in (int, float) and 0 <= value <= 1  # type: ignore[operator]
+        case "repetition_penalty":
+            return type(value) in (int, float) and 0.01 <= value <= 100  # type: ignore[operator]
+        case "forbid" | "allow":
+            return isinstance(value, str) and len(value) <= 10_000 and _is_whole(value)
+        case "stop_at":
+            return (
+                isinstance(value, list)
+                and all(isinstance(each, str) and each and _is_whole(each) for each in value)
+                and len(value) <= 16
+                and sum(map(len, value)) <= 1000
+            )
         case "temperature":
             schedule = value if isinstance(value, list) else [value]
             return 1 <= len(schedule) <= 1000 and all(map(_is_temperature, schedule))
@@ -287,6 +328,14 @@ def _fits(name: str, value: object) -> bool:
             return True
         case _:
             return isinstance(value, bool)
+
+
+def _is_end(text: str) -> bool:
+    try:
+        number = float(text)
+    except ValueError:
+        return False
+    return number == 0 or 1e-6 <= number <= 1e6
 
 
 def _is_whole(text: str) -> bool:

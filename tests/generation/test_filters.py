@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -183,3 +185,110 @@ def test_only_a_model_without_line_breaks_is_unescaped(more: list[str], text: st
         sequence.next_id()
         sequence.take(np.eye(10, dtype=np.float32)[token_id])
     assert (sequence.text, sequence.done) == (text, True)
+
+
+# --- strings and words that end a text -----------------------------------------------------------
+
+
+def ended(
+    drawn: str, vocabulary: Vocabulary = ENDED, prefix: str | None = None, **options: Any
+) -> str:
+    """Return the text that these draws make, if they suffice."""
+    params = SamplingParams(0, options.pop("limit", 40), **options)
+    sequence = SampledSequence(vocabulary, WINDOW, prefix, params, random_stream(0))
+    tokens = iter(drawn.split("|") if vocabulary.word_level else drawn)
+    streamed = sequence.settled()
+    while not sequence.done:
+        sequence.next_id()
+        token_id = 1 if sequence.waiting else vocabulary.id(next(tokens, "<s>"))
+        sequence.take(np.eye(10, dtype=np.float32)[token_id])
+        streamed += sequence.settled()
+    assert streamed == sequence.text
+    return sequence.text
+
+
+@pytest.mark.parametrize(
+    ("stops", "cut", "kept"),
+    [
+        (["B"], "aab ", "aab B"),
+        (["b B"], "aa", "aab B"),
+        (["b B", "ab B"], "a", "aab B"),  # complete at the same time: the longest
+        (["b b", "ab"], "a", "aab"),  # the one that is complete first
+        (["a!", "xyz"], "aab Ba. ab", "aab Ba. ab"),  # none
+        (["aab"], "", "aab"),
+        (["ab Ba. ab b"], "aab Ba. ab", "aab Ba. ab"),  # begun, and the text ends
+    ],
+)
+def test_a_text_ends_at_a_string(stops: list[str], cut: str, kept: str) -> None:
+    assert ended("aab Ba. ab", stop_at=stops) == cut
+    assert ended("aab Ba. ab", stop_at=stops, keep_stop=True) == kept
+
+
+def test_nothing_is_drawn_behind_the_string() -> None:
+    params = SamplingParams(0, stop_at=["b"])
+    sequence = SampledSequence(ENDED, WINDOW, None, params, random_stream(0))
+    for token in "ab":
+        sequence.next_id()
+        sequence.take(np.eye(10, dtype=np.float32)[ENDED.id(token)])
+    assert sequence.done
+
+
+def test_a_string_in_the_prefix_ends_nothing() -> None:
+    assert ended("a.ab b", prefix="ab", stop_at=["ab"]) == "aba."
+    assert ended("b ab", prefix="a", stop_at=["ab"]) == "ab ", "nor one that begins in it"
+
+
+@given(st.text("ab .", max_size=30), st.lists(st.text("ab .", min_size=1, max_size=4), max_size=4))
+def test_a_text_ends_where_any_string_is_first_complete(drawn: str, stops: list[str]) -> None:
+    for end in range(len(drawn) + 1):
+        found = [stop for stop in stops if drawn[:end].endswith(stop)]
+        if found:
+            longest = max(map(len, found))
+            assert ended(drawn, stop_at=stops) == drawn[: end - longest]
+            assert ended(drawn, stop_at=stops, keep_stop=True) == drawn[:end]
+            return
+    assert ended(drawn, stop_at=stops) == drawn
+
+
+@pytest.mark.parametrize(
+    ("drawn", "count", "text"),
+    [
+        ("aa b ab a", 2, "aa b"),
+        ("aa b ab a", 4, "aa b ab a"),
+        ("aa b ab a", 9, "aa b ab a"),
+        ("  aa\n b ab", 2, "  aa\n b"),
+        ("aa. b! ab", 2, "aa. b!"),
+    ],
+)
+def test_a_text_ends_after_a_number_of_words(drawn: str, count: int, text: str) -> None:
+    assert ended(drawn, max_words=count) == text
+
+
+@pytest.mark.parametrize(
+    ("prefix", "text"),
+    [("a b", "a bb"), ("a b ", "a b "), ("a b a", "a b a"), ("a ", "a bb"), ("a", "ab a")],
+)
+def test_the_words_of_a_prefix_count_and_stay(prefix: str, text: str) -> None:
+    drawn = {"a b": "b a", "a b ": "b a", "a b a": "b a", "a ": "bb a", "a": "b a b"}[prefix]
+    assert ended(drawn, prefix=prefix, max_words=2) == text
+
+
+@given(st.lists(st.sampled_from(["a", "b ", " ", ". ", "B\n"]), max_size=20), st.integers(1, 6))
+def test_no_text_has_more_words_than_asked_for(pieces: list[str], count: int) -> None:
+    drawn = "".join(pieces)
+    text = ended(drawn, max_words=count)
+    assert drawn.startswith(text)
+    assert len(text.split()) == min(count, len(drawn.split()))
+
+
+def test_words_and_strings_at_word_level() -> None:
+    assert ended("to|be|,|to|be|.|to", WORDS, max_words=3) == "to be, to"
+    assert ended("to|be|,|to|be|.|to", WORDS, stop_at=[", to"]) == "to be"
+    assert ended("to|be|,|to|be|.|to", WORDS, stop_at=["."], keep_stop=True) == "to be, to be."
+
+
+def test_a_string_and_a_whole_sentence() -> None:
+    """A text that ends at a string is not cut: its last sentence stays, finished or not."""
+    options: dict[str, Any] = {"finish_sentence": True, "limit": 12}
+    assert ended("aa. ab ab ab! b", stop_at=["b!"], **options) == "aa. ab ab a"
+    assert ended("aa. ab ab ab! b", stop_at=["x"], **options) == "aa. ab ab ab!"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pi_runtime.errors import UsageError
 from pi_runtime.generation.params import SamplingParams
-from pi_runtime.generation.sampling import draw, random_seed, random_stream, sample
+from pi_runtime.generation.sampling import Sampler, random_seed, random_stream, sample
+from pi_runtime.model.vocabulary import Vocabulary
 
 
 def textgenrnn_sample(probabilities: npt.NDArray[np.float32], temperature: float) -> int:
@@ -51,12 +55,128 @@ def test_hot_still_draws() -> None:
     assert drawn == {1, 2, 3}
 
 
+VOCABULARY = Vocabulary({"a": 1, "b": 2, "c": 3, "d": 4, "<s>": 5}, 7, word_level=False)
+"""Id 0 is padding, id 6 a gap."""
+
+SKEWED = np.array([0.02, 0.1, 0.2, 0.3, 0.25, 0.1, 0.03], np.float32)
+
+
+def drawn(
+    params: SamplingParams, token_ids: tuple[int, ...] = (5,), length: int = 1, limit: int = 300
+) -> set[int]:
+    """Return the ids that 200 seeds draw."""
+    sampler = Sampler(params, VOCABULARY)
+    return {
+        sampler.draw(SKEWED, token_ids, length, limit, random_stream(seed)) for seed in range(200)
+    }
+
+
 def test_a_token_is_drawn_at_the_temperature_of_its_place() -> None:
-    probabilities = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
     params = SamplingParams([5.0, 0.0])
-    first = {draw(probabilities, params, 1, random_stream(seed)) for seed in range(50)}
-    second = {draw(probabilities, params, 2, random_stream(seed)) for seed in range(50)}
-    assert (first, second) == ({1, 2, 3}, {3})
+    assert drawn(params, length=1) == {1, 2, 3, 4, 5}
+    assert drawn(params, length=2) == {3}
+
+
+def test_a_ramp_goes_from_the_first_draw_to_the_last() -> None:
+    params = SamplingParams("0..2.0", 12)
+    temperatures = [params.temperature_at(length) for length in range(1, 12)]
+    assert temperatures == pytest.approx(np.linspace(0, 2, 11))
+    assert params.temperature_at(1, limit=102) == 0
+    assert params.temperature_at(101, limit=102) == 2
+    assert params.temperature_at(500) == 2, "where a sentence goes on"
+    assert SamplingParams("2..0.5", 1).temperature_at(1) == 0.5
+
+
+HOT = 100.0
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({"top_k": 1}, {3}),
+        ({"top_k": 2}, {3, 4}),
+        ({"top_k": 99}, {1, 2, 3, 4, 5}),
+        ({"top_p": 0.0}, {3}),
+        ({"top_p": 0.3}, {3}),
+        ({"top_p": 0.5}, {3, 4}),
+        ({"min_p": 0.6}, {2, 3, 4}),
+        ({"min_p": 1.0}, {3}),
+        ({"forbid": "cdx"}, {1, 2, 5}),
+        ({"allow": "bdx"}, {2, 4, 5}),
+        ({"allow": "bd", "forbid": "b"}, {4, 5}),
+        ({"min_length": 2}, {1, 2, 3, 4}),
+        ({"min_length": 1}, {1, 2, 3, 4, 5}),
+        ({"allow": "b", "min_length": 2, "top_k": 3}, {2}),
+        ({"top_k": 3, "top_p": 0.7}, {3, 4}),
+        ({"repetition_penalty": 100, "top_k": 2}, {2, 4}),
+    ],
+)
+def test_options_say_which_tokens_may_be_drawn(options: dict[str, Any], found: set[int]) -> None:
+    """Padding and gaps never are; a temperature comes last, and brings nothing back."""
+    assert drawn(SamplingParams(HOT, **options), token_ids=(5, 3)) == found
+
+
+def test_the_last_tokens_alone_are_repetitions() -> None:
+    near: dict[str, Any] = {"repetition_penalty": 100, "repetition_window": 2, "top_k": 1}
+    assert drawn(SamplingParams(1.0, **near), token_ids=(5, 3, 4, 1)) == {3}
+    assert drawn(SamplingParams(1.0, **near), token_ids=(5, 4, 3, 1)) == {4}
+    assert drawn(SamplingParams(1.0, **{**near, "repetition_window": 0}), token_ids=(5, 3)) == {3}
+
+
+def test_the_start_mark_is_no_repetition() -> None:
+    params = SamplingParams(1.0, repetition_penalty=100, allow="b")
+    assert 5 in drawn(params, token_ids=(5, 2))
+
+
+@pytest.mark.parametrize("options", [{"allow": "xyz"}, {"forbid": "abcd"}])
+def test_nothing_left_to_draw_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="leaves no token that the model knows – "):
+        Sampler(SamplingParams(**options), VOCABULARY)
+
+
+def test_words_are_forbidden_at_word_level() -> None:
+    words = Vocabulary({"the": 1, "cat": 2, "sat": 3, "<s>": 4}, 5, word_level=True)
+    sampler = Sampler(SamplingParams(HOT, forbid="The sat"), words)
+    found = {
+        sampler.draw(np.full(5, 0.2, np.float32), (4,), 1, 300, random_stream(s)) for s in range(50)
+    }
+    assert found == {2, 4}
+
+
+DRAWS = 1_000_000
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("options", [{"top_k": 3}, {"top_p": 0.8}, {"min_p": 0.3}, {"forbid": "a"}])
+def test_a_million_draws_are_as_the_formulas_say(
+    options: dict[str, Any], temperature: float
+) -> None:
+    """By Pearson's test: a sum beyond the bound comes once in a million runs."""
+
+    class Many:
+        """A random stream that draws a million at once."""
+
+        def __init__(self) -> None:
+            self.counts = np.zeros(0, np.int64)
+
+        def multinomial(self, n: int, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+            self.counts = random_stream(1).multinomial(n * DRAWS, weights).astype(np.int64)
+            return self.counts
+
+    many = Many()
+    Sampler(SamplingParams(temperature, **options), VOCABULARY).draw(
+        SKEWED, (5,), 1, 300, cast(np.random.RandomState, many)
+    )
+    likely = {3: 0.3, 4: 0.25, 2: 0.2, 1: 0.1, 5: 0.1}
+    names = {
+        "top_k": (3, 4, 2), "top_p": (3, 4, 2, 1), "min_p": (3, 4, 2, 1, 5), "forbid": (2, 3, 4, 5),
+    }  # fmt: skip
+    kept = names[next(iter(options))]
+    powers = np.array([likely[i] ** (1 / temperature) for i in kept])
+    expected = DRAWS * powers / powers.sum()
+    assert many.counts.sum() == many.counts[list(kept)].sum() == DRAWS
+    error = ((many.counts[list(kept)] - expected) ** 2 / expected).sum()
+    assert error < 33, "with four degrees of freedom, or fewer"
 
 
 def test_every_text_has_a_stream_of_its_own() -> None:

@@ -16,7 +16,15 @@ from pi_runtime import checks
 from pi_runtime.errors import UsageError
 from pi_runtime.generation.params import SamplingParams
 from pi_runtime.generation.sampling import sample
-from pi_runtime.service.limits import LETTERS, MAX_TEMPERATURE, TEMPERATURES, TEXTS, TOKENS
+from pi_runtime.service.limits import (
+    LETTERS,
+    MAX_TEMPERATURE,
+    STOP_LETTERS,
+    STOPS,
+    TEMPERATURES,
+    TEXTS,
+    TOKENS,
+)
 from pi_runtime.service.protocol import SAMPLING, Request, parse_request
 
 
@@ -100,19 +108,46 @@ def test_the_least_temperature_is_computed_and_less_is_refused() -> None:
             SamplingParams(temperature=[1.0, refused])
 
 
+TRUTHS = ("finish_sentence", "skip_fragment", "unescape", "keep_stop")
+COUNTS = ("top_k", "repetition_window", "min_length", "max_words")
+
 WRONG: dict[str, list[Any]] = {
-    "temperature": ["0.5", True, -1, 1e-310, 10**400, [], [1, None, "x"], [[1]], {"a": 1}],
+    "temperature": [
+        "0.5",
+        "1..",
+        "..",
+        "1..2..3",
+        "0..x",
+        "-1..1",
+        "0..1e7",
+        "1e-7..1",
+        True,
+        -1,
+        1e-310,
+        10**400,
+        [],
+        [1, None, "x"],
+        [[1]],
+        {"a": 1},
+    ],
     "max_gen_length": ["5", True, 0, -1, 1.5, None, [5], 10**12],
-    **{key: ["yes", 1, 0, None, []] for key in ("finish_sentence", "skip_fragment", "unescape")},
+    **{key: ["yes", 1, 0, None, []] for key in TRUTHS},
+    **{key: ["1", True, -1, 1.5, None, [5], 10**12] for key in COUNTS},
+    **{key: ["0.5", True, -0.1, 1.1, None, [0.5]] for key in ("top_p", "min_p")},
+    "repetition_penalty": ["1", True, 0, -1, 101, None],
+    "forbid": [None, 1, ["a"]],
+    "allow": [None, 1, ["a"]],
+    "stop_at": ["a", None, 1, [1], [""], ["a", None]],
 }
 """By member of `SamplingParams`: what nobody may give."""
 
 TOO_MUCH: dict[str, list[Any]] = {
     "temperature": [2 * MAX_TEMPERATURE, [0.5] * (TEMPERATURES + 1)],
     "max_gen_length": [TOKENS + 1],
-    "finish_sentence": [],
-    "skip_fragment": [],
-    "unescape": [],
+    "forbid": ["x" * (LETTERS + 1), "\ud800"],
+    "allow": ["x" * (LETTERS + 1), "\udc00"],
+    "stop_at": [["x"] * (STOPS + 1), ["x" * (STOP_LETTERS + 1)], ["\ud800"]],
+    **{key: [] for key in (*TRUTHS, *COUNTS, "top_p", "min_p", "repetition_penalty")},
 }
 """What the owner may give and a stranger may not."""
 
@@ -153,6 +188,8 @@ def test_a_stranger_may_ask_for_just_as_much_as_the_limits_say() -> None:
     largest = {
         "temperature": [MAX_TEMPERATURE] * TEMPERATURES,
         "max_gen_length": TOKENS // TEXTS,
+        "forbid": "x" * LETTERS,
+        "stop_at": ["x" * (STOP_LETTERS // STOPS)] * STOPS,
     }
     request = parsed(do="generate", n=TEXTS, prefix="x" * LETTERS, **largest)
     assert SamplingParams(**request.sampling) == SamplingParams(**largest)  # type: ignore[arg-type]
