@@ -19,6 +19,9 @@ MAX_WEIGHTS = 10_000
 """Arrays of all layers together."""
 MAX_NAME = 300
 """Characters of a name in the file."""
+MAX_CHUNK = 1 << 20
+"""The largest chunk, in bytes, of an array that is smaller: h5py chooses none above it."""
+
 MAX_NAMES_BYTES = 1 << 20
 """Of an attribute that lists names. HDF5 itself allows 64 kB."""
 MAX_AXES = 6
@@ -161,6 +164,8 @@ def check_array(dataset: h5py.Group | h5py.Dataset, name: str, allowed: int) -> 
     chunk = 1
     if storage.get_layout() == h5py.h5d.CHUNKED:
         chunk = int(kind.itemsize) * math.prod(int(length) for length in storage.get_chunk())
+        if chunk > max(MAX_CHUNK, 4 * claimed):
+            raise Refused(f"{name} is stored in chunks of {chunk} bytes, far larger than itself")
     if max(size, chunk) > allowed:
         raise Refused(
             f"its arrays claim more than a file of its size can hold "
