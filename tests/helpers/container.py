@@ -127,6 +127,18 @@ class Container:
         """Wait until it has spoken a text more."""
         self.wait(lambda: self.status(service).get("spoken", 0) > after)
 
+    def wait_heard(self, size: int) -> None:
+        """Wait until so many bytes of sound were played; a text may have no word, and be silent."""
+        sound = self.root / "var/sound/out.raw"
+
+        def is_heard() -> bool:
+            if sound.exists() and sound.stat().st_size > size:
+                return True
+            self.run("rnn-speak")
+            return False
+
+        self.wait(is_heard)
+
     def wait_trouble(self, what: str) -> None:
         """Wait until its status tells of this."""
         self.wait(lambda: what in self.status().get("trouble", ""))

@@ -78,7 +78,7 @@ def test_it_says_what_it_does_a_line_a_step(installed: Installed) -> None:
 
 def test_the_service_speaks(installed: Installed) -> None:
     installed.container.wait_speaking()
-    assert (installed.container.root / "var/sound/out.raw").stat().st_size > 16_000
+    installed.container.wait_heard(16_000)
     assert installed.container.status()["backend"] == "tflite"
 
 

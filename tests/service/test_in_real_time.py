@@ -69,7 +69,8 @@ def test_a_pause_is_silent_and_the_sentence_goes_on_after_it(
             service.ask("resume")
             wait_for(lambda: silence(recording) < 1)
         assert pending.reply()["stopped"] is False
-    assert energy_of(recording, first) == pytest.approx(whole, rel=0.1)
+    # A busy machine plays a little twice; a sentence lost or begun again would be a third.
+    assert energy_of(recording, first) == pytest.approx(whole, rel=0.2)
 
 
 def test_stop_is_silent_long_before_the_end(speaking: tuple[Service, Recording]) -> None:
