@@ -63,8 +63,8 @@ def text(name: str, value: Any) -> str:
 
 
 def texts(name: str, value: Any) -> list[str]:
-    """Check a collection of strings. A single one is refused: its letters would be taken."""
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+    """Check a collection of strings, of which a single one is none: its letters would be taken."""
+    if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__iter__"):
         raise UsageError(f"{name} is {_shown(value)}", "give a list of strings")
     return [text(f"{name}[{at}]", item) for at, item in enumerate(value)]
 

@@ -137,7 +137,7 @@ WRONG: dict[str, list[Any]] = {
     "repetition_penalty": ["1", True, 0, -1, 101, None],
     "forbid": [None, 1, ["a"]],
     "allow": [None, 1, ["a"]],
-    "stop_at": ["a", None, 1, [1], [""], ["a", None]],
+    "stop_at": ["a", None, 1, [1], [""], ["a", None], {"a": 1}],
 }
 """By member of `SamplingParams`: what nobody may give."""
 
