@@ -21,7 +21,6 @@ MAX_NAME = 300
 """Characters of a name in the file."""
 MAX_CHUNK = 1 << 20
 """The largest chunk, in bytes, of an array that is smaller: h5py chooses none above it."""
-
 MAX_NAMES_BYTES = 1 << 20
 """Of an attribute that lists names. HDF5 itself allows 64 kB."""
 MAX_AXES = 6

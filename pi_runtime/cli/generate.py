@@ -21,7 +21,6 @@ from pi_runtime.cli.arguments import (
 )
 from pi_runtime.cli.generation_arguments import (
     add_generation,
-    add_samplers,
     check_generation,
     sampling_options,
 )
@@ -60,7 +59,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_model(parser)
     add_generation(parser, for_speech=False)
-    add_samplers(parser, stop=True)
     parser.add_argument(
         "--samples",
         action="store_true",

@@ -24,9 +24,10 @@ GENERATION = (*SAMPLING, "n", "prefix", "seed", "backend", "threads")
 
 
 def add_generation(parser: argparse.ArgumentParser, *, for_speech: bool = True) -> None:
-    """Add the options of textgenrnn's `generate` and the choice of backend.
+    """Add the options of textgenrnn's `generate`, those it has not, and the choice of backend.
 
-    `for_speech` is the default of the options that make a text easier to speak.
+    `for_speech` is the default of the options that make a text easier to speak. Commands that speak
+    have a --stop of their own.
     """
     group = parser.add_argument_group("generation")
     group.add_argument(
@@ -53,6 +54,7 @@ def add_generation(parser: argparse.ArgumentParser, *, for_speech: bool = True) 
         metavar="N",
         help="interpreter threads of the tflite backend (default 1)",
     )
+    _add_samplers(parser, stop=not for_speech)
 
 
 def _add_sampling(group: argparse._ArgumentGroup, *, for_speech: bool) -> None:
@@ -85,7 +87,7 @@ def _add_sampling(group: argparse._ArgumentGroup, *, for_speech: bool) -> None:
         )
 
 
-def add_samplers(parser: argparse.ArgumentParser, *, stop: bool = False) -> None:
+def _add_samplers(parser: argparse.ArgumentParser, *, stop: bool) -> None:
     """Add the options that textgenrnn has not; without them the text is textgenrnn's.
 
     `stop` says that --stop is free, and means --stop-at.

@@ -23,7 +23,6 @@ from pi_runtime.cli.generation_arguments import (
     GENERATION,
     SAMPLING,
     add_generation,
-    add_samplers,
     check_generation,
     sampling_options,
 )
@@ -97,7 +96,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     lists.add_argument("--list-devices", action="store_true")
     add_generation(parser)
-    add_samplers(parser)
     add_quiet(parser)
     return parser
 

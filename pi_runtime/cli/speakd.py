@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NoReturn
 from pi_runtime.cli.arguments import DEFAULT_MODEL, add_model, model_path
 from pi_runtime.cli.generation_arguments import (
     add_generation,
-    add_samplers,
     check_generation,
     sampling_options,
 )
@@ -86,7 +85,6 @@ def _parser() -> Parser:
         "fall asleep; no other program can use the device meanwhile",
     )
     add_generation(parser)
-    add_samplers(parser)
     return parser
 
 

@@ -129,7 +129,6 @@ class SampledSequence(Sequence):
         self._last = self._limit + limit // 2 if self._end else self._limit
         """The length at which an open sentence is given up."""
         self._unescape = params.unescape and vocabulary.escaped_line_breaks
-        before = self._text_of(vocabulary, given or [])
         filters: list[TextFilter] = []
         if self._unescape:
             filters.append(LineBreakFilter())
@@ -137,10 +136,12 @@ class SampledSequence(Sequence):
             filters.append(FragmentFilter(self._context))
         self._enders: list[StopFilter | WordFilter] = []
         """What may end the text at any token."""
-        if params.stop_at:
-            self._enders.append(StopFilter(params.stop_at, len(before), keep=params.keep_stop))
-        if params.max_words:
-            self._enders.append(WordFilter(params.max_words, len(before)))
+        if params.stop_at or params.max_words:
+            before = len(self._text_of(vocabulary, given or []))
+            if params.stop_at:
+                self._enders.append(StopFilter(params.stop_at, before, keep=params.keep_stop))
+            if params.max_words:
+                self._enders.append(WordFilter(params.max_words, before))
         filters += self._enders
         if self._end:
             filters.append(self._end)

@@ -40,16 +40,15 @@ def per_token(config: Config, classes: int) -> int:
     return TOKEN + config.max_length * (window + features) + features * classes
 
 
-def per_draw(classes: int, params: SamplingParams) -> int:
-    """Return about how many multiplications the options of a draw take: they sort the classes."""
-    return WARPED * classes if warps(params) else 0
+def per_drawn_token(config: Config, classes: int, params: SamplingParams) -> int:
+    """Return the same with what the options of a draw take: they sort the classes."""
+    return per_token(config, classes) + (WARPED * classes if warps(params) else 0)
 
 
 def of_texts(config: Config, classes: int, n: int, params: SamplingParams) -> int:
     """Return about how many multiplications `n` texts take at most."""
     longest = params.max_gen_length * 3 // 2 if params.finish_sentence else params.max_gen_length
-    token = per_token(config, classes) + per_draw(classes, params)
-    return n * (longest + config.max_length) * token
+    return n * (longest + config.max_length) * per_drawn_token(config, classes, params)
 
 
 def check(cost: int, own: int, token: int) -> None:

@@ -173,8 +173,7 @@ class GenerationWorker:
         config, vocabulary = model.generator.config, model.generator.vocabulary
         params = model.params(request)
         Sampler(params, vocabulary)
-        classes = vocabulary.classes
-        token = cost.per_token(config, classes) + cost.per_draw(classes, params)
+        token = cost.per_drawn_token(config, vocabulary.classes, params)
         cost.check(model.cost(request), model.cost(Request("speak")), token)
 
     def generate(self, request: Request, seed: int, owner: int | None = None) -> Texts:
