@@ -64,7 +64,7 @@ def test_the_walk_sees_what_is_there() -> None:
     assert "pi_runtime.backends.base" in IMPORTS["pi_runtime.generation.decoding"]
     assert "pi_runtime.checks" in IMPORTS["pi_runtime.generation.generator"]
     assert "pi_runtime.backends.numpy" in IMPORTS["pi_runtime.backends.registry"], "a string"
-    assert "pi_runtime.generation.generator" in IMPORTS["pi_runtime.cli.generate"], "a function's"
+    assert "pi_runtime.generation.generator" in IMPORTS["pi_runtime.cli.sources"], "a function's"
     assert {room(name) for name in MODULES} == set(BELOW)
 
 
@@ -205,4 +205,5 @@ def test_a_warm_one_off_imports_nothing_of_what_makes_texts() -> None:
         "pi_runtime.backends.registry",
         "pi_runtime.generation",
         "pi_runtime.generation.defaults",
+        "pi_runtime.generation.drawn",
     }

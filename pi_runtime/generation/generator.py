@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from itertools import repeat
 from pathlib import Path
 
 from pi_runtime import checks
@@ -15,6 +14,7 @@ from pi_runtime.errors import UsageError
 from pi_runtime.files import whole_lines
 from pi_runtime.generation.decoding import decode
 from pi_runtime.generation.defaults import MAX_GEN_LENGTH, SCHEDULE
+from pi_runtime.generation.drawn import DrawnText
 from pi_runtime.generation.params import SamplingParams, Temperature
 from pi_runtime.generation.sampling import Sampler, random_seed, random_stream
 from pi_runtime.generation.sequence import SampledSequence
@@ -136,27 +136,47 @@ class TextGenerator:
         Raises:
             UsageError: an argument cannot be right.
         """
-        n = checks.text_count(n)
-        return self._texts(
-            n, self._factory(prefix, _merged(temperature, max_gen_length, params), seed)
-        )
+        drawn = self.drawn(n, prefix, seed, params=_merged(temperature, max_gen_length, params))
+        return (each.text for each in drawn)
 
-    def _texts(self, n: int, begin: Callable[[int], SampledSequence]) -> Iterator[str]:
-        first = begin(0)
-        if first.done:  # the prefix alone reaches the limit
-            yield from repeat(first.text, n)
+    def drawn(
+        self,
+        n: int = 1,
+        prefix: str | None = None,
+        seed: int | None = None,
+        *,
+        params: SamplingParams | None = None,
+        first: int = 0,
+    ) -> Iterator[DrawnText]:
+        """Yield `n` texts as `texts` does, each with its number under `seed`, from `first` on.
+
+        Raises:
+            UsageError: an argument cannot be right.
+        """
+        n = checks.text_count(n)
+        first = checks.whole_number("first", first, 0, checks.MAX_COUNT)
+        begin = self._factory(prefix, params or SamplingParams(), seed)
+        return self._drawn(range(first, first + n), begin)
+
+    def _drawn(
+        self, indices: range, begin: Callable[[int], SampledSequence]
+    ) -> Iterator[DrawnText]:
+        same = begin(indices[0])
+        if same.done:  # the prefix alone reaches the limit
+            yield from (DrawnText(index, same.text) for index in indices)
             return
-        begun: deque[SampledSequence] = deque()
+        begun: deque[tuple[int, SampledSequence]] = deque()
         """In order, until they are yielded."""
 
         def upcoming() -> Iterator[SampledSequence]:
-            for index in range(n):
-                begun.append(begin(index))
-                yield begun[-1]
+            for index in indices:
+                begun.append((index, begin(index)))
+                yield begun[-1][1]
 
         for _ in decode(self.backend, upcoming(), MAX_BATCH):
-            while begun and begun[0].done:
-                yield begun.popleft().text
+            while begun and begun[0][1].done:
+                index, sequence = begun.popleft()
+                yield DrawnText(index, sequence.text)
 
     def generate(
         self,

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from pi_runtime import SamplingParams, TextGenerator
-from pi_runtime.cli.generate import Between
+from pi_runtime.cli.text_output import Between
 from pi_runtime.generation.interactive import InteractiveText
 from tests.helpers.checkpoints import packed_model, small_network, small_vocab
 from tests.helpers.commands import program, run_command

@@ -21,7 +21,10 @@ from tests.helpers.commands import ROOT, needs_tensorflow, program, run_command
 from tests.helpers.terminal import on_a_terminal
 
 MANY = ("-n", "200", "--max-gen-length", "50", "--seed", "1", "--backend", "numpy")
-WITHOUT_DELAY = "import sys, pi_runtime.cli.generate as g; g.DELAY = 0; g.main(sys.argv[1:])"
+WITHOUT_DELAY = (
+    "import sys, pi_runtime.cli.text_output as t; t.DELAY = 0; "
+    "from pi_runtime.cli.generate import main; main(sys.argv[1:])"
+)
 GENERATE = (sys.executable, "-c", WITHOUT_DELAY, "m.tflite", *MANY)
 """rnn-generate whose bar does not wait for the work to take long."""
 
