@@ -61,11 +61,12 @@ class ServiceSource:
 
     def pieces(self, args: argparse.Namespace, sampling: dict[str, Any]) -> Iterable[str]:
         """See `ModelSource`."""
-        return (drawn.text for drawn in self.texts(args, sampling))
+        return (drawn.text or "" for drawn in self.texts(args, sampling))
 
     def texts(self, args: argparse.Namespace, sampling: dict[str, Any]) -> Iterable[DrawnText]:
         """See `ModelSource`."""
         members = {"n": args.n, "prefix": args.prefix or "", "seed": self.seed, **sampling}
+        del members["reject"]  # which is nothing that a service takes
         reply = ask("generate", service=self._name, **members)
         if not self._warned:
             warn_about_prefix(reply["unknown"])
@@ -85,7 +86,7 @@ def service_for(args: argparse.Namespace) -> ServiceSource | None:
     large = args.n > TEXTS or args.n * args.max_gen_length > TOKENS
     if service_is_chosen(args.service):
         instead = "name the model file instead of the service"
-        refuse(args, ("backend", "threads"), "with a service", instead)
+        refuse(args, ("backend", "threads", "reject"), "with a service", instead)
         if large:
             raise UsageError(
                 f"-n {args.n} of {args.max_gen_length} tokens is more than a service does, "
@@ -94,5 +95,5 @@ def service_for(args: argparse.Namespace) -> ServiceSource | None:
             )
         check_is_there(args.service)
         return ServiceSource(args)
-    special = args.backend != "auto" or args.threads != 1
+    special = args.backend != "auto" or args.threads != 1 or args.reject
     return None if large or special or not service_is_open() else ServiceSource(args)

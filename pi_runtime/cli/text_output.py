@@ -79,7 +79,7 @@ def chunks(
             begun = clock.seconds()
             between = Between(args, more=more and not args.samples)
             for drawn in counted(source.texts(args, sampling), bar):
-                index, text = drawn.index, clock.count(drawn.text)
+                index, text = drawn.index, clock.count(drawn.text or "")
                 if not args.json:
                     yield between.around(text, last=index == args.n - 1 and not args.append)
                     continue
