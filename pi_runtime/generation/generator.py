@@ -20,6 +20,7 @@ from pi_runtime.generation.sampling import Sampler, random_seed, random_stream
 from pi_runtime.generation.sequence import SampledSequence
 from pi_runtime.model.file import ModelFile
 from pi_runtime.model.manifest import Config
+from pi_runtime.model.ngrams import NgramSet
 from pi_runtime.model.vocabulary import Vocabulary
 
 MAX_BATCH = 64
@@ -44,12 +45,15 @@ class TextGenerator:
         vocabulary: Vocabulary,
         config: Config,
         fallback_reason: str | None = None,
+        ngrams: NgramSet | None = None,
     ) -> None:
         self.backend = backend
         self.vocabulary = vocabulary
         self.config = config
         self.fallback_reason = fallback_reason
         """Why the backend is not the fastest one, if "auto" had to fall back."""
+        self.ngrams = ngrams
+        """What the network was trained on, if the model file says so."""
 
     @classmethod
     def load(
@@ -79,7 +83,13 @@ class TextGenerator:
         threads = checks.whole_number("threads", threads, 1, 1024)
         model = ModelFile(path)
         loaded = load_backend(model, backend, threads, verify=verify)
-        return cls(loaded.backend, model.vocabulary, model.config, loaded.fallback_reason)
+        return cls(
+            loaded.backend,
+            model.vocabulary,
+            model.config,
+            loaded.fallback_reason,
+            model.ngrams(),
+        )
 
     def stream(
         self,
