@@ -44,8 +44,8 @@ _UNITS = ("characters", "words")
 _HEADER = struct.Struct("<4s5B3x4I")
 _MAGIC, _VERSION = b"NGRM", 1
 _MAX_GRAM_SIZE, _MAX_PROBES = 64, 32
-_BLAKE = 8
-"""Bytes of the hash of a word or a line."""
+_NONE = np.zeros(0, np.uint64)
+_TOO_MUCH = f"its n-grams take more than {MAX_NGRAM_BYTES >> 20} MB"
 
 
 class NgramSet:
@@ -72,26 +72,20 @@ class NgramSet:
             ValueError: there is nothing in them, or too much for `MAX_NGRAM_BYTES`.
         """
         unit = _UNITS[vocabulary.word_level]
-        coder, size = _coder(unit), GRAM_SIZES[unit]
+        size, probes = GRAM_SIZES[unit], GRAM_PROBES[unit]
         lines: set[bytes] = set()
 
-        def runs() -> Iterator[Hashes]:
+        def read() -> Iterator[str]:
             for text in texts:
                 whole = text.split("\n") if vocabulary.single_text else (text,)
-                lines.update(_digest(key) for line in whole if (key := _key(unit, line)))
-                yield from _overlapping(coder.pieces(text), size)
+                lines.update(_digest(key) for line in whole if (key := text_key(line, unit)))
+                yield text
 
-        most = 8 * MAX_NGRAM_BYTES // bits_for(100, GRAM_PROBES[unit]) * 100
-        hashes = _distinct(_batches(runs(), size), most)
+        most = 8 * MAX_NGRAM_BYTES // bits_for(100, probes) * 100
+        grams = BloomFilter.of(_distinct(gram_hashes(read(), unit, size), most), probes)
         if not lines:
             raise ValueError("there is no text in it")
-        whole = np.frombuffer(b"".join(sorted(lines)), "<u8").astype(np.uint64)
-        found = cls(
-            unit,
-            size,
-            BloomFilter.of(hashes, GRAM_PROBES[unit]),
-            BloomFilter.of(whole, LINE_PROBES),
-        )
+        found = cls(unit, size, grams, BloomFilter.of(_numbers(sorted(lines)), LINE_PROBES))
         if found.size > MAX_NGRAM_BYTES:
             raise ValueError(_TOO_MUCH)
         return found
@@ -120,9 +114,8 @@ class NgramSet:
 
         There are N - G + 1 in N units, and none in fewer than G.
         """
-        runs = list(_coder(self.unit).pieces(text))
-        codes = np.concatenate(runs) if runs else np.zeros(0, np.uint64)
-        return self._grams.has(gram_hashes(codes, self.gram_size))
+        hashes = [_NONE, *gram_hashes([text], self.unit, self.gram_size)]
+        return self._grams.has(np.concatenate(hashes))
 
     def longest_run(self, text: str) -> int:
         """Return the length of the longest run that was copied, in units; 0 if it is below G."""
@@ -156,9 +149,8 @@ class NgramSet:
         Spaces at both ends do not count; at word level, nothing but the words does. Wrong once in
         65,536 texts.
         """
-        if not (key := _key(self.unit, text)):
-            return False
-        return bool(self._lines.has(np.frombuffer(_digest(key), "<u8").astype(np.uint64))[0])
+        key = text_key(text, self.unit)
+        return bool(key and self._lines.has(_numbers([_digest(key)]))[0])
 
     def false_positive_rate(self, run: int) -> float:
         """Return the chance that a run of `run` units which is in no training text seems to be.
@@ -208,36 +200,42 @@ class NgramSet:
         return cls(_UNITS[level], size, grams, BloomFilter(content[end:], line_probes, line_count))
 
     def _runs(self, text: str) -> Iterator[tuple[int, int]]:
-        """Yield where the longest possible copied runs start and end, in units."""
-        hits = self.hits(text)
-        edges = np.flatnonzero(np.diff(hits, prepend=False, append=False))
-        for start, end in edges.reshape(-1, 2).tolist():
-            yield start, end + self.gram_size - 1
+        return runs_of(self.hits(text), self.gram_size)
 
     def _check(self, run: int) -> None:
         if run < self.gram_size:
             raise ValueError(f"a run of {run} {self.unit} is shorter than {self.gram_size}")
 
 
-_TOO_MUCH = f"its n-grams take more than {MAX_NGRAM_BYTES >> 20} MB"
+def gram_hashes(texts: Iterable[str], unit: str, size: int) -> Iterator[Hashes]:
+    """Yield the hashes of all grams of `size` units in texts, in order, a million or so at a time.
 
-
-def gram_hashes(codes: Hashes, size: int) -> Hashes:
-    """Return the hashes of the grams of `size` units in a row [N - size + 1]; none if N is less.
-
-    Multilinear in the codes, modulo 2^64, with the first numbers of splitmix64 as factors.
+    They are multilinear in numbers that stand for the units, modulo 2^64.
     """
+    coder = _Characters() if unit == "characters" else _Words()
+    return _batches((run for text in texts for run in _overlapping(coder.pieces(text), size)), size)
+
+
+def runs_of(hits: npt.NDArray[np.bool_], size: int) -> Iterator[tuple[int, int]]:
+    """Yield where the longest runs start and end, in units, whose grams of `size` all are hits."""
+    edges = np.flatnonzero(np.diff(hits, prepend=False, append=False))
+    for start, end in edges.reshape(-1, 2).tolist():
+        yield start, end + size - 1
+
+
+def text_key(text: str, unit: str) -> str:
+    """Return what texts are compared by as wholes; it is empty if there is nothing in the text."""
+    return text.strip() if unit == "characters" else " ".join(words_of(text.strip()))
+
+
+def _multilinear(codes: Hashes, size: int) -> Hashes:
+    """Return the hashes of the grams of `size` units in a row [N - size + 1]; none if N is less."""
     count = max(0, len(codes) - size + 1)
     factors = splitmix64(np.arange(1, size + 1, dtype=np.uint64)) | np.uint64(1)
     hashes = np.zeros(count, np.uint64)
     for at, factor in enumerate(factors):
         hashes += codes[at : at + count] * factor
     return hashes
-
-
-def unit_codes(text: str, unit: str) -> Hashes:
-    """Return a number for each unit of a text: [N]."""
-    return np.concatenate([np.zeros(0, np.uint64), *_coder(unit).pieces(text)])
 
 
 class _Characters:
@@ -265,22 +263,17 @@ class _Words(dict[str, int]):
             at = end
 
 
-def _coder(unit: str) -> _Characters | _Words:
-    return _Characters() if unit == "characters" else _Words()
-
-
-def _key(unit: str, text: str) -> str:
-    """Return what texts are compared by."""
-    return text.strip() if unit == "characters" else " ".join(words_of(text.strip()))
-
-
 def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_BLAKE).digest()
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def _numbers(digests: Iterable[bytes]) -> Hashes:
+    return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 
 def _overlapping(pieces: Iterable[Hashes], size: int) -> Iterator[Hashes]:
     """Yield the pieces of a text so that each gram of it is in one of them."""
-    left = np.zeros(0, np.uint64)
+    left = _NONE
     for piece in pieces:
         run = np.concatenate([left, piece]) if len(left) else piece
         yield run
@@ -302,7 +295,7 @@ def _batches(runs: Iterable[Hashes], size: int) -> Iterator[Hashes]:
 
 
 def _batch(runs: list[Hashes], size: int) -> Hashes:
-    hashes = gram_hashes(np.concatenate(runs), size)
+    hashes = _multilinear(np.concatenate(runs), size)
     ends = np.cumsum([len(run) for run in runs[:-1]], dtype=np.intp)
     crossing = ends[:, None] - np.arange(1, size)
     within = np.ones(len(hashes), bool)
@@ -317,7 +310,7 @@ def _distinct(pieces: Iterable[Hashes], most: int) -> Hashes:
     Raises:
         ValueError: there are more than `most`.
     """
-    distinct = np.zeros(0, np.uint64)
+    distinct = _NONE
     waiting: list[Hashes] = []
     held = 0
     for piece in pieces:
