@@ -58,7 +58,7 @@ class TextGenerator:
         self.fallback_reason = fallback_reason
         """Why the backend is not the fastest one, if "auto" had to fall back."""
         self.ngrams = ngrams
-        """What is known of the training text, if anything is."""
+        """What the network was trained on, if the model file says so."""
 
     @classmethod
     def load(
@@ -88,7 +88,13 @@ class TextGenerator:
         threads = checks.whole_number("threads", threads, 1, 1024)
         model = ModelFile(path)
         loaded = load_backend(model, backend, threads, verify=verify)
-        return cls(loaded.backend, model.vocabulary, model.config, loaded.fallback_reason)
+        return cls(
+            loaded.backend,
+            model.vocabulary,
+            model.config,
+            loaded.fallback_reason,
+            model.ngrams(),
+        )
 
     def stream(
         self,

@@ -63,14 +63,11 @@ def _originality(
         """Return a text as its like stood in the training text."""
         return text.replace("\n", "\\n") if escaped else text
 
-    given = trained(prefix or "")
-    known = ngrams
+    known, given = ngrams, ngrams.length(trained(prefix or ""))
 
     def is_original(text: str) -> bool:
         text = trained(text)
-        return not (
-            known.is_training_text(text) or known.has_run(text, params.original, given=given)
-        )
+        return not (known.is_training_text(text) or known.has_run(text, params.original, given))
 
     return is_original
 
