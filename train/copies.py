@@ -12,8 +12,6 @@ import numpy.typing as npt
 from pi_runtime.generation.decoding import decode
 from pi_runtime.generation.generator import MAX_BATCH, TextGenerator
 from pi_runtime.generation.params import SamplingParams
-from pi_runtime.generation.sampling import random_stream
-from pi_runtime.generation.sequence import SampledSequence
 from pi_runtime.model.ngrams import gram_hashes, runs_of, text_key
 from pi_runtime.model.vocabulary import Vocabulary, words_of
 
@@ -95,13 +93,8 @@ def _generated(
     generator: TextGenerator, params: SamplingParams, seed: int, end: float
 ) -> Iterator[str]:
     """Yield the texts that are done in time."""
-    sequences = [
-        SampledSequence(
-            *(generator.vocabulary, generator.config.max_length, None, params),
-            random_stream(seed, index),
-        )
-        for index in range(TEXTS)
-    ]
+    begin = generator.beginning(params, seed=seed)
+    sequences = [begin(index) for index in range(TEXTS)]
     for _ in decode(generator.backend, sequences, MAX_BATCH):
         if time.monotonic() > end:
             break
