@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pi_runtime.generation.decoding import decode
 from pi_runtime.generation.generator import MAX_BATCH, TextGenerator
 from pi_runtime.generation.params import SamplingParams
-from pi_runtime.model.ngrams import gram_hashes, runs_of, text_key
+from pi_runtime.model.ngrams import gram_hashes, text_key, units_in_runs
 from pi_runtime.model.vocabulary import Vocabulary, words_of
 
 TEMPERATURES = (0.2, 0.5, 1.0)
@@ -122,7 +122,7 @@ def _shares_of_runs(
         known |= np.isin(asked, piece)
     for found, hashes in zip(written, grams, strict=True):
         hits = [known[np.searchsorted(asked, each)] for each in hashes]
-        copied = sum(end - start for each in hits for start, end in runs_of(each, size))
+        copied = sum(units_in_runs(each, size, size) for each in hits)
         yield copied / sum(_length(text, unit) for text in found)
 
 

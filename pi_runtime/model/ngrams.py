@@ -128,7 +128,7 @@ class NgramSet:
             ValueError: `run` is below G.
         """
         self._check(run)
-        found = sum(end - start for start, end in self._runs(text) if end - start >= run)
+        found = units_in_runs(self.hits(text), self.gram_size, run)
         return found / self.length(text) if found else 0.0
 
     def has_run(self, text: str, run: int, skip: int = 0) -> bool:
@@ -217,10 +217,23 @@ def gram_hashes(texts: Iterable[str], unit: str, size: int) -> Iterator[Hashes]:
 
 
 def runs_of(hits: npt.NDArray[np.bool_], size: int) -> Iterator[tuple[int, int]]:
-    """Yield where the longest runs start and end, in units, whose grams of `size` all are hits."""
+    """Yield where the longest runs start and end, in units, whose grams of `size` all are hits.
+
+    Two of them may overlap, by less than a gram.
+    """
     edges = np.flatnonzero(np.diff(hits, prepend=False, append=False))
     for start, end in edges.reshape(-1, 2).tolist():
         yield start, end + size - 1
+
+
+def units_in_runs(hits: npt.NDArray[np.bool_], size: int, run: int) -> int:
+    """Return how many units lie in such runs of at least `run` units, each counted once."""
+    counted = last = 0
+    for start, end in runs_of(hits, size):
+        if end - start >= run:
+            counted += end - max(start, last)
+            last = end
+    return counted
 
 
 def text_key(text: str, unit: str) -> str:

@@ -40,8 +40,8 @@ BASES = [
 
 WORDS = [
     "--prefix", "--temperature", "--max-gen-length", "--seed", "-n", "--top-k", "--top-p",
-    "--repetition-window", "--original", "--tries", "--reject", "--forbid", "--stop", "--output", "-o", "--local",
-    "--engine", "--command", "--wav", "--model", "--socket", "--service", "--service=x", "--help",
+    "--repetition-window", "--original", "--tries", "--reject", "--forbid", "--stop", "--output",
+    "-o", "--local", "--engine", "--command", "--wav", "--model", "--socket", "--service", "--service=x", "--help",
     "--version", "--text=-", "--pre", "-n5", "--", "-", "CANARY", "/etc/passwd", "",
     "generate", "speak", "say", "status", "reload", "pause", "sh", "../../bin/sh", "rnn-speak",
     "5", "-5", "0", "20", "21", "2000", "2001", "4294967295", "4294967296", "99999999999", "0x10",

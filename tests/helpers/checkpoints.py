@@ -19,6 +19,7 @@ from pi_runtime.backends.reference import float32_tolerance
 from pi_runtime.model.file import pack_model
 from pi_runtime.model.manifest import ArraySpec, Config, Golden, Manifest
 from pi_runtime.model.network import FloatArray, Lstm, Network
+from pi_runtime.model.ngrams import NgramSet
 from pi_runtime.model.vocabulary import Vocabulary
 
 CHARACTERS = "eatonisrhldu,. \nабвгд"
@@ -263,6 +264,7 @@ def packed_model(
     *,
     word_level: bool = False,
     built: tuple[bytes, dict[str, ArraySpec]] | None = None,
+    ngrams: NgramSet | None = None,
 ) -> bytes:
     """Return a model file, of a FlatBuffer and the places of the arrays in it.
 
@@ -277,4 +279,5 @@ def packed_model(
         config_of(network, max_length, word_level=word_level),
         Vocabulary(vocab or small_vocab(network.classes), network.classes, word_level=word_level),
         Golden(windows, probabilities.astype(np.float32), tuple(tolerances)),
+        ngrams,
     )
