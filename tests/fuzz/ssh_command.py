@@ -41,7 +41,8 @@ BASES = [
 WORDS = [
     "--prefix", "--temperature", "--max-gen-length", "--seed", "-n", "--top-k", "--top-p",
     "--repetition-window", "--original", "--tries", "--reject", "--forbid", "--stop", "--output",
-    "-o", "--local", "--engine", "--command", "--wav", "--model", "--socket", "--service", "--service=x", "--help",
+    "-o", "--local", "--engine", "--command", "--wav", "--model", "--socket", "--service",
+    "--service=x", "--help",
     "--version", "--text=-", "--pre", "-n5", "--", "-", "CANARY", "/etc/passwd", "",
     "generate", "speak", "say", "status", "reload", "pause", "sh", "../../bin/sh", "rnn-speak",
     "5", "-5", "0", "20", "21", "2000", "2001", "4294967295", "4294967296", "99999999999", "0x10",
@@ -169,7 +170,7 @@ def _command(random: Random) -> bytes:
             case "replace":
                 words[at - 1] = random.choice(WORDS)
             case "option":
-                name, value = random.choice(WORDS[:5]), random.choice(WORDS)
+                name, value = random.choice(WORDS[:9]), random.choice(WORDS)
                 words += random.choice([[name, value], [f"{name}={value}"]])
             case "special":
                 words.insert(at, _with_special(random, words[at - 1]))
