@@ -44,12 +44,15 @@ class TextGenerator:
         vocabulary: Vocabulary,
         config: Config,
         fallback_reason: str | None = None,
+        sha256: str | None = None,
     ) -> None:
         self.backend = backend
         self.vocabulary = vocabulary
         self.config = config
         self.fallback_reason = fallback_reason
         """Why the backend is not the fastest one, if "auto" had to fall back."""
+        self.sha256 = sha256
+        """Of the model file, if it came from one."""
 
     @classmethod
     def load(
@@ -79,7 +82,13 @@ class TextGenerator:
         threads = checks.whole_number("threads", threads, 1, 1024)
         model = ModelFile(path)
         loaded = load_backend(model, backend, threads, verify=verify)
-        return cls(loaded.backend, model.vocabulary, model.config, loaded.fallback_reason)
+        return cls(
+            loaded.backend,
+            model.vocabulary,
+            model.config,
+            loaded.fallback_reason,
+            model.sha256,
+        )
 
     def stream(
         self,
