@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from pi_runtime.cli.arguments import (
@@ -13,6 +14,7 @@ from pi_runtime.cli.arguments import (
     count,
     model_is_named,
     target,
+    whole,
 )
 from pi_runtime.cli.generation_arguments import (
     add_generation,
@@ -23,13 +25,15 @@ from pi_runtime.cli.output import be_quiet, emit, note
 from pi_runtime.cli.parser import Parser, refuse, refuse_others
 from pi_runtime.cli.process import run
 from pi_runtime.cli.sources import ModelSource, ServiceSource, service_for
-from pi_runtime.cli.text_output import Clock, chunks, separator
+from pi_runtime.cli.text_output import Clock, chunks, form_of, separator
 from pi_runtime.errors import UsageError
 from pi_runtime.service.client import service_is_chosen
 
 TYPE_CHECKING = False  # see pi_runtime.cli.process
 if TYPE_CHECKING:
     from typing import Any, NoReturn
+
+    from pi_runtime.cli.text_log import TextLog
 
 SAMPLE_TEMPERATURES = (0.2, 0.5, 1.0)
 
@@ -66,7 +70,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--top-n", type=count("top_n"), default=3, metavar="K", help="of K tokens (default 3)"
     )
-    parser.add_argument("--json", action="store_true", help="a JSON object per text, one per line")
+    records = parser.add_mutually_exclusive_group()
+    records.add_argument(
+        "--json", "--jsonl", action="store_true", help="a JSON object per text, one per line"
+    )
+    records.add_argument("--csv", action="store_true", help="a table, with a row per text")
+    parser.add_argument(
+        "--log", metavar="FILE", help="add each text, and what made it, to the SQLite file FILE"
+    )
+    parser.add_argument(
+        "--again",
+        type=whole("--again", 1, 2**63 - 1),
+        metavar="ID",
+        help="generate the text of that number in the log once more",
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -102,6 +119,11 @@ def _generate(argv: list[str]) -> int:
     be_quiet(args.quiet)
     if args.interactive:
         return _interact(args)
+    if args.again is not None:
+        from pi_runtime.cli.again import generate_again
+
+        return generate_again(args)
+    log = None if args.log is None else _open_log(args)
     source = service_for(args) or ModelSource(args)
     sampling = sampling_options(args)
     runs = [sampling]
@@ -109,15 +131,18 @@ def _generate(argv: list[str]) -> int:
         runs = [{**sampling, "temperature": (t,)} for t in SAMPLE_TEMPERATURES]
     clock = Clock()
     if args.output is not None:
-        _write(args, source, runs, clock)
-    elif args.n == 1 and not args.json and not args.samples:
+        _write(args, source, runs, clock, log)
+    elif args.n == 1 and not (args.json or args.csv or args.samples or log):
         for piece in source.pieces(args, sampling):
             emit(clock.count(piece))
         emit("\0" if args.null else "\n")
     else:
-        for chunk in chunks(source, args, runs, clock):
+        for chunk in chunks(source, args, runs, clock, log):
             emit(chunk)
     note(f"seed {source.seed}, {source.backend}, {clock.report()}")
+    if log is not None:
+        note(log.report())
+        log.close()
     return 0
 
 
@@ -126,15 +151,29 @@ def _write(
     source: ModelSource | ServiceSource,
     runs: list[dict[str, Any]],
     clock: Clock,
+    log: TextLog | None,
 ) -> None:
     """Write the texts to the file that was named."""
     # Here, not above: a warm one-off writes no files.
     from pi_runtime.files import appended_texts, whole_texts
 
-    end = "\0" if args.null else "\n" if args.separator is None else args.separator
-    with appended_texts(args.output, end) if args.append else whole_texts(args.output) as write:
-        for chunk in chunks(source, args, runs, clock):
+    form = form_of(args)
+    with (
+        appended_texts(args.output, form.end, form.head)
+        if args.append
+        else whole_texts(args.output) as write
+    ):
+        for chunk in chunks(source, args, runs, clock, log):
             write(chunk)
+
+
+def _open_log(args: argparse.Namespace) -> TextLog:
+    """Open the log before the work, for what cannot be logged is not generated."""
+    from pi_runtime.cli.text_log import open_log
+
+    if args.output is not None and str(args.output.resolve()) == os.path.realpath(args.log):
+        raise UsageError("-o and --log name the same file", "name two")
+    return open_log(args.log)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -155,7 +194,20 @@ def _check(args: argparse.Namespace) -> None:
         refuse(args, ("temperature",), "with --samples, which has three of its own")
         refuse(args, ("null",), "with --samples, which prints headings")
     if args.json:
-        refuse(args, ("separator", "null"), "with --json, which gives each text a line")
+        refuse(
+            args, ("separator", "null"), f"with {args.given['json']}, which gives each text a line"
+        )
+    if args.csv:
+        refuse(args, ("separator", "null"), "with --csv, which gives each text a row")
+    if args.csv and args.append:
+        from pi_runtime.cli.records import check_csv
+
+        check_csv(args.output)
+    if args.again is not None:
+        kept = ("model", "again", "log", "backend", "threads", "quiet")
+        refuse_others(args, kept, "with --again, which takes all else from the log")
+        if args.log is None:
+            raise UsageError("--again has no log", "name it with --log")
     if args.service:
         refuse(
             args, ("model", "local"), "with --service", "name the model file, or the service alone"

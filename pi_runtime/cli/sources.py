@@ -23,15 +23,16 @@ class ModelSource:
     """A model in this process."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        path = model_path(args.model)
+        self.path = model_path(args.model)
         # Here, not above: --help, a mistyped option and the service's reply need no NumPy.
         from pi_runtime.generation.generator import TextGenerator
         from pi_runtime.generation.params import SamplingParams
         from pi_runtime.generation.sampling import random_seed
 
         self._params = SamplingParams
-        self.generator = TextGenerator.load(path, args.backend, args.threads)
+        self.generator = TextGenerator.load(self.path, args.backend, args.threads)
         self.backend = self.generator.backend.name
+        self.sha256 = self.generator.sha256
         if self.generator.fallback_reason:
             note(f"note: {self.generator.fallback_reason}; {self.backend} computes instead")
         if args.prefix:
@@ -53,6 +54,9 @@ class ServiceSource:
     """The service's model, which is loaded already; otherwise as `ModelSource`."""
 
     backend = "by the service"
+    path = None
+    """Of the model, which the reply does not tell."""
+    sha256 = None
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.seed = int.from_bytes(os.urandom(4)) if args.seed is None else args.seed

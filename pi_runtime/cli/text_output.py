@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 
 from pi_runtime.cli.progress import DELAY, counted, open_bar
+from pi_runtime.cli.records import CSV_HEAD, Run, csv_row, json_line
 from pi_runtime.errors import UsageError
 
 TYPE_CHECKING = False  # see pi_runtime.cli.process
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from pi_runtime.cli.sources import ModelSource, ServiceSource
+    from pi_runtime.cli.text_log import TextLog
+    from pi_runtime.generation.drawn import DrawnText
 
 
 def separator(text: str) -> str:
@@ -62,41 +64,84 @@ def chunks(
     args: argparse.Namespace,
     runs: list[dict[str, Any]],
     clock: Clock,
+    log: TextLog | None = None,
 ) -> Iterator[str]:
     """Yield the output text by text, each with what stands before and behind it.
 
-    A bar shows how far it is, unless the texts go to the terminal themselves.
+    A text is in the log before it is yielded. A bar shows how far it is, unless the texts go to the
+    terminal themselves.
     """
     total = args.n * len(runs)
-    more = args.append and args.output.is_file() and args.output.stat().st_size > 0
     silent = args.quiet or total == 1 or (args.output is None and sys.stdout.isatty())
     bar = open_bar(total, quiet=silent, unit="text", leave=False, delay=DELAY)
+    form = form_of(args)
+    if form.head and not args.append:
+        yield form.head
     try:
-        for number, sampling in enumerate(runs):
-            if args.samples and not args.json:
-                apart = "\n" if number or more else ""
-                yield f"{apart}# temperature {sampling['temperature'][0]}\n"
-            begun = clock.seconds()
-            between = Between(args, more=more and not args.samples)
-            for drawn in counted(source.texts(args, sampling), bar):
-                index, text = drawn.index, clock.count(drawn.text or "")
-                if not args.json:
-                    yield between.around(text, last=index == args.n - 1 and not args.append)
-                    continue
-                record = {
-                    "text": text,
-                    "seed": source.seed,
-                    "index": index,
-                    "temperature": sampling["temperature"],
-                    "prefix": args.prefix,
-                    "backend": source.backend,
-                    "characters": len(text),
-                    "seconds": round(clock.seconds() - begun, 6),
-                }
-                yield json.dumps(record, ensure_ascii=False) + "\n"
+        for sampling in runs:
+            run = Run(source, args.prefix, sampling, clock)
+            if heading := form.begin(run):
+                yield heading
+            for number, drawn in enumerate(counted(source.texts(args, sampling), bar), 1):
+                clock.count(drawn.text or "")
+                if log is not None:
+                    log.add(run.record(drawn), source.path)
+                yield form.around(drawn, last=number == args.n and not args.append)
     finally:
         if bar is not None:
             bar.close()
+
+
+def form_of(args: argparse.Namespace) -> Lines | Records:
+    """Return what the texts are written as."""
+    if args.json:
+        return Records(json_line)
+    return Records(csv_row, CSV_HEAD) if args.csv else Lines(args)
+
+
+class Lines:
+    """The texts themselves; those of --samples below headings."""
+
+    head = ""
+    """What a file begins with."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.end = "\0" if args.null else "\n" if args.separator is None else args.separator
+        """What a file that may be added to ends with."""
+        self._args = args
+        self._more = args.append and args.output.is_file() and args.output.stat().st_size > 0
+
+    def begin(self, run: Run) -> str:
+        """Return what stands before the texts of a run."""
+        apart = "\n" if self._more else ""
+        self._between = Between(self._args, more=self._more and not self._args.samples)
+        self._more = True
+        if not self._args.samples:
+            return ""
+        return f"{apart}# temperature {run.sampling['temperature'][0]}\n"
+
+    def around(self, drawn: DrawnText, *, last: bool) -> str:
+        """Return a text with what belongs before and behind it."""
+        return self._between.around(drawn.text or "", last=last)
+
+
+class Records:
+    """A record per text, each in a line."""
+
+    end = "\n"
+
+    def __init__(self, line: Callable[[dict[str, Any]], str], head: str = "") -> None:
+        self.head = head
+        self._line = line
+
+    def begin(self, run: Run) -> str:
+        """Remember what the texts have in common."""
+        self._run = run
+        return ""
+
+    def around(self, drawn: DrawnText, *, last: bool) -> str:
+        """Return a text's line."""
+        return self._line(self._run.record(drawn))
 
 
 class Between:

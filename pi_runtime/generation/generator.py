@@ -50,7 +50,9 @@ class TextGenerator:
         vocabulary: Vocabulary,
         config: Config,
         fallback_reason: str | None = None,
+        *,
         ngrams: NgramSet | None = None,
+        sha256: str | None = None,
     ) -> None:
         self.backend = backend
         self.vocabulary = vocabulary
@@ -59,6 +61,8 @@ class TextGenerator:
         """Why the backend is not the fastest one, if "auto" had to fall back."""
         self.ngrams = ngrams
         """What the network was trained on, if the model file says so."""
+        self.sha256 = sha256
+        """Of the model file, if it came from one."""
 
     @classmethod
     def load(
@@ -93,7 +97,8 @@ class TextGenerator:
             model.vocabulary,
             model.config,
             loaded.fallback_reason,
-            model.ngrams(),
+            ngrams=model.ngrams(),
+            sha256=model.sha256,
         )
 
     def stream(
