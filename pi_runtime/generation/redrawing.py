@@ -44,26 +44,36 @@ def acceptance(
     return (lambda text: all(test(text) for test in tests)) if tests else None
 
 
+def known_ngrams(ngrams: NgramSet | None, run: int) -> NgramSet:
+    """Return the set of a model that has one, and knows runs of that length (0: any).
+
+    Raises:
+        UsageError: it has none, or does not.
+    """
+    if ngrams is None:
+        raise UsageError(
+            "this model does not know its training text",
+            "convert it again with rnn-convert --corpus TEXT",
+        )
+    if 0 < run < ngrams.gram_size:
+        raise UsageError(
+            f"original is {run}",
+            f"give at least {ngrams.gram_size} {ngrams.unit}: shorter runs are not known",
+        )
+    return ngrams
+
+
 def _originality(
     params: SamplingParams, vocabulary: Vocabulary, ngrams: NgramSet | None, prefix: str | None
 ) -> Accept:
-    if ngrams is None:
-        raise UsageError(
-            "this model does not know its training text, so nothing is original to it",
-            "convert it again with rnn-convert --corpus TEXT",
-        )
-    if params.original < ngrams.gram_size:
-        raise UsageError(
-            f"original is {params.original}",
-            f"give at least {ngrams.gram_size} {ngrams.unit}: shorter runs are not known",
-        )
+    known = known_ngrams(ngrams, params.original)
     escaped = params.unescape and vocabulary.escaped_line_breaks
 
     def trained(text: str) -> str:
         """Return a text as its like stood in the training text."""
         return text.replace("\n", "\\n") if escaped else text
 
-    known, given = ngrams, ngrams.length(trained(prefix or ""))
+    given = known.length(trained(prefix or ""))
 
     def is_original(text: str) -> bool:
         text = trained(text)
