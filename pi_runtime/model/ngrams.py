@@ -17,8 +17,10 @@ character level, 1 in 64 at word level. That is much for one gram, and on purpos
 - It takes 4.33 bits for each different gram of characters, and 8.66 for each of words.
 
 Two things it does not do. A chimera, a text stitched from pieces of the training texts that overlap
-by G - 1 units each, has only grams of theirs, and counts as copied. And it keeps no secret from one
-who can guess: a text that is guessed can be tested, and the network itself is good at guessing.
+by G - 1 units each, has only grams of theirs, and counts as copied; texts of one language come near
+to that by themselves, so ask for runs of 2 G and more (docs/checkpoints.md has counts). And it
+keeps no secret from one who can guess: a text that is guessed can be tested, and the network, which
+is in the same file, is good at guessing.
 """
 
 from __future__ import annotations

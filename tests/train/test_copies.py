@@ -82,6 +82,15 @@ def test_no_more_time_is_taken_than_given() -> None:
     assert find_copies(generator(single_text=False), ["a"], seconds=0) == []
 
 
+def test_of_a_running_text_what_there_is_in_time_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter(range(10**6))
+    clock = SimpleNamespace(monotonic=lambda: float(next(seconds)))
+    monkeypatch.setattr(copies, "time", clock)
+    found = find_copies(generator(single_text=True), ["a" * 30], seconds=60.0)
+    assert [each.temperature for each in found] == [0.2, 0.5, 1.0]
+    assert all(0 < each.units < 64 * 30 for each in found)
+
+
 def test_a_text_that_is_done_in_time_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that goes on by a second a token."""
     seconds = iter(range(10**6))
