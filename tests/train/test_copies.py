@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pi_runtime import TextGenerator
@@ -41,6 +41,7 @@ def by_hand(text: str, corpus: str, unit: str) -> int:
 
 
 @pytest.mark.parametrize("unit", ["characters", "words"])
+@settings(deadline=None)
 @given(data=st.data())
 def test_units_in_runs_of_a_running_text_are_counted_exactly(
     unit: str, data: st.DataObject
