@@ -253,10 +253,8 @@ def _path(name: str, value: Any) -> Path:
 
 
 def _paths(name: str, values: Any) -> list[Path]:
-    if isinstance(values, os.PathLike):
-        raise UsageError(f"{name} is one path", "give a list of paths")
-    if isinstance(values, (str, bytes, dict)) or not hasattr(values, "__iter__"):
-        checks.texts(name, values)  # which refuses it
+    if isinstance(values, (str, bytes, dict, os.PathLike)) or not hasattr(values, "__iter__"):
+        raise UsageError(f"{name} is {type(values).__name__}", "give a list of paths")
     return [_path(f"{name}[{at}]", value) for at, value in enumerate(values)]
 
 

@@ -69,8 +69,7 @@ def _decoded(path: Path, content: bytes) -> str:
     try:
         text = content.removeprefix(codecs.BOM_UTF8).decode("utf-8")
     except UnicodeDecodeError as error:
-        bom = len(content) - len(error.object)
-        at = error.start + bom
+        at = error.start + len(content) - len(error.object)  # a mark may be cut off
         utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         raise ConversionError(
             f"{name}: byte {at}, {content[at]:#04x}, is not UTF-8",
@@ -79,4 +78,4 @@ def _decoded(path: Path, content: bytes) -> str:
         ) from None
     if "\0" in text:
         raise ConversionError(f"{name} is not a text: it has zero bytes", "name a text file")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")

@@ -33,7 +33,7 @@ class Copies:
 
     temperature: float
     texts: int
-    """How many were generated: `TEXTS`, if the time was enough."""
+    """How many were generated, and of running text begun: `TEXTS`, if the time was enough."""
     units: int
     """How many characters or words they have."""
     share: float
@@ -51,8 +51,8 @@ def find_copies(
     """Generate texts at each of `TEMPERATURES`, and compare them with the training texts.
 
     If there is a text per line, a copy is a text that is one of them. Of one running text, what
-    counts are runs of at least `RUNS` units that are in it. Temperatures at which no text was done
-    in time are left out.
+    counts are runs of at least `RUNS` units that are in it. Temperatures at which there was no time
+    for a text are left out.
     """
     vocabulary = generator.vocabulary
     written: dict[float, list[str]] = {}
@@ -92,13 +92,15 @@ def describe(copies: Sequence[Copies], vocabulary: Vocabulary) -> Iterator[str]:
 def _generated(
     generator: TextGenerator, params: SamplingParams, seed: int, end: float
 ) -> Iterator[str]:
-    """Yield the texts that are done in time."""
+    """Yield the texts that are done in time; of running text, also what there is of the others."""
     begin = generator.beginning(params, seed=seed)
     sequences = [begin(index) for index in range(TEXTS)]
     for _ in decode(generator.backend, sequences, MAX_BATCH):
         if time.monotonic() > end:
             break
-    yield from (sequence.text for sequence in sequences if sequence.done)
+    for sequence in sequences:
+        if sequence.done or (generator.vocabulary.single_text and sequence.text):
+            yield sequence.text
 
 
 def _shares_of_texts(

@@ -17,8 +17,10 @@ character level, 1 in 64 at word level. That is much for one gram, and on purpos
 - It takes 4.33 bits for each different gram of characters, and 8.66 for each of words.
 
 Two things it does not do. A chimera, a text stitched from pieces of the training texts that overlap
-by G - 1 units each, has only grams of theirs, and counts as copied. And it keeps no secret from one
-who can guess: a text that is guessed can be tested, and the network itself is good at guessing.
+by G - 1 units each, has only grams of theirs, and counts as copied; texts of one language come near
+to that by themselves, so ask for runs of 2 G and more (docs/checkpoints.md has counts). And it
+keeps no secret from one who can guess: a text that is guessed can be tested, and the network, which
+is in the same file, is good at guessing.
 """
 
 from __future__ import annotations
@@ -74,15 +76,19 @@ class NgramSet:
         unit = _UNITS[vocabulary.word_level]
         size, probes = GRAM_SIZES[unit], GRAM_PROBES[unit]
         lines: set[bytes] = set()
+        most_lines = _most(LINE_PROBES)
 
         def read() -> Iterator[str]:
             for text in texts:
-                whole = text.split("\n") if vocabulary.single_text else (text,)
-                lines.update(_digest(key) for line in whole if (key := text_key(line, unit)))
+                for line in text.split("\n") if vocabulary.single_text else (text,):
+                    if key := text_key(line, unit):
+                        lines.add(_digest(key))
+                    if len(lines) > most_lines:
+                        raise ValueError(_TOO_MUCH)
                 yield text
 
-        most = 8 * MAX_NGRAM_BYTES // bits_for(100, probes) * 100
-        grams = BloomFilter.of(_distinct(gram_hashes(read(), unit, size), most), probes)
+        hashes = _distinct(gram_hashes(read(), unit, size), _most(probes))
+        grams = BloomFilter.of(hashes, probes)
         if not lines:
             raise ValueError("there is no text in it")
         found = cls(unit, size, grams, BloomFilter.of(_numbers(sorted(lines)), LINE_PROBES))
@@ -278,6 +284,11 @@ class _Words(dict[str, int]):
 
 def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def _most(probes: int) -> int:
+    """Return how many items with that many probes fill a set."""
+    return 8 * MAX_NGRAM_BYTES // bits_for(100, probes) * 100
 
 
 def _numbers(digests: Iterable[bytes]) -> Hashes:

@@ -145,6 +145,7 @@ rnn-train poems.txt --weights colab_weights.hdf5 --rnn-size 128 | 2 | --rnn-size
 rnn-train poems.txt --weights colab_weights.hdf5 --max-words 9 | 2 | --max-words has no use with --weights, whose network is that of colab_weights.hdf5 – leave it out
 rnn-train poems.txt --weights colab_weights.hdf5 --no-word-level | 2 | --no-word-level has no use with --weights, whose network is that of colab_weights.hdf5 – leave it out
 rnn-train poems.txt --gen-epochs 1 | 2 | --gen-epochs has no use without --report – add --report, or leave it out
+rnn-train poems.txt --no-corpus | 2 | --no-corpus has no use without --convert – add --convert, or leave it out
 rnn-train poems.txt --max-gen-length 300 | 2 | --max-gen-length has no use without --report – add --report, or leave it out
 rnn-train poems.txt --delimiter ; | 2 | --delimiter has no use without CSV – add --is-csv or --context, or leave it out
 rnn-train poems.txt --is-csv --line-delimited | 2 | --line-delimited has no use with CSV, where each row is a text – leave it out

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pi_runtime.model.bloom import BloomFilter, bits_for, splitmix64
@@ -29,6 +29,7 @@ def test_splitmix64_is_that_of_its_authors() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(HASHES, st.integers(1, 20))
 def test_what_was_put_in_is_found(hashes: list[int], probes: int) -> None:
     items = np.array(hashes, np.uint64)

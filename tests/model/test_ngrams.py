@@ -75,6 +75,7 @@ def test_no_run_of_a_training_text_is_missed(
 
 @LEVELS
 @KINDS
+@settings(deadline=None)
 @given(texts=TEXTS)
 def test_every_training_text_is_known_as_a_whole(
     word_level: bool, single_text: bool, texts: list[str]
@@ -120,7 +121,7 @@ def test_a_text_of_ones_own_has_no_long_run(word_level: bool) -> None:
     assert found.copied(OTHER, run) < 2 * len(OTHER) * run * found.false_positive_rate(run)
     half = VERSE[1000:1500].partition(" ")[2] + "\n" + OTHER[:500]
     assert 0.4 < found.copied(half, run) < 0.6
-    assert not any(found.is_training_text(line) for line in OTHER.split("\n"))
+    assert not any(found.is_training_text(line) for line in OTHER.split("\n")[:100])
 
 
 def test_a_chimera_counts_as_copied() -> None:
@@ -185,18 +186,15 @@ def test_the_bytes_are_the_same_in_whatever_pieces_it_is_read(
     word_level: bool, single_text: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kind = vocabulary(word_level=word_level, single_text=single_text)
-    texts = [VERSE] if single_text else VERSE.split("\n")
+    short = VERSE[:10_000]
+    texts = [short] if single_text else short.split("\n")
     expected = NgramSet.of(texts, kind).to_bytes()
     assert NgramSet.of(iter(texts[::-1]), kind).to_bytes() == expected
     assert NgramSet.of(texts * 2, kind).to_bytes() == expected
     for piece in (1, 7, 1000):
         monkeypatch.setattr(ngrams, "PIECE", piece)
         monkeypatch.setattr(bloom, "PIECE", 10 * piece)
-        short = texts if piece > 1 else [text[:2000] for text in texts[:50]]
-        whole = expected if piece > 1 else None
-        found = NgramSet.of(short, kind).to_bytes()
-        monkeypatch.undo()
-        assert found == (whole or NgramSet.of(short, kind).to_bytes())
+        assert NgramSet.of(texts, kind).to_bytes() == expected
 
 
 def test_the_bytes_are_the_same_everywhere() -> None:
@@ -272,6 +270,7 @@ def test_what_was_written_is_read(word_level: bool, single_text: bool) -> None:
 GOOD = NgramSet.of(["to be, or not to be: that is the question"], vocabulary()).to_bytes()
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_mutants_are_refused_or_harmless(data: st.DataObject) -> None:
     content = bytearray(GOOD)
@@ -293,6 +292,7 @@ def test_mutants_are_refused_or_harmless(data: st.DataObject) -> None:
     assert found.to_bytes() == content
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_other_bytes_are_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match="n-grams"):
