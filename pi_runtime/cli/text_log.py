@@ -219,7 +219,8 @@ class TextLog:
         """Turn what SQLite raises into one sentence."""
         try:
             yield
-        except sqlite3.Error as error:
+        # A message may quote bytes of a damaged file, which Python cannot decode.
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             if "locked" in str(error):
                 todo = "another program writes to it; end that, or try again"
             elif isinstance(error, sqlite3.OperationalError):
