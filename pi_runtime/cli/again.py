@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from pi_runtime._version import __version__
 from pi_runtime.backends.registry import BACKENDS
@@ -20,7 +19,7 @@ def generate_again(args: argparse.Namespace) -> int:
         LogError: it cannot be had from the log, the model is another one, or the text is not the
             one that was logged (it is printed all the same).
     """
-    log = TextLog(Path(args.log), create=False)
+    log = TextLog(args.log, create=False)
     try:
         logged = log.text(args.again)
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
 from pi_runtime.cli.arguments import (
@@ -123,8 +122,12 @@ def _generate(argv: list[str]) -> int:
         from pi_runtime.cli.again import generate_again
 
         return generate_again(args)
-    log = None if args.log is None else _open_log(args)
     source = service_for(args) or ModelSource(args)
+    log = None
+    if args.log is not None:
+        from pi_runtime.cli.text_log import TextLog
+
+        log = TextLog(args.log)
     sampling = sampling_options(args)
     runs = [sampling]
     if args.samples:
@@ -167,15 +170,6 @@ def _write(
             write(chunk)
 
 
-def _open_log(args: argparse.Namespace) -> TextLog:
-    """Open the log before the work, for what cannot be logged is not generated."""
-    from pi_runtime.cli.text_log import open_log
-
-    if args.output is not None and str(args.output.resolve()) == os.path.realpath(args.log):
-        raise UsageError("-o and --log name the same file", "name two")
-    return open_log(args.log)
-
-
 def _check(args: argparse.Namespace) -> None:
     """Refuse options that mean nothing together with the others."""
     check_generation(args)
@@ -208,6 +202,10 @@ def _check(args: argparse.Namespace) -> None:
         refuse_others(args, kept, "with --again, which takes all else from the log")
         if args.log is None:
             raise UsageError("--again has no log", "name it with --log")
+    elif args.log is not None:
+        from pi_runtime.cli.text_log import check_log
+
+        check_log(args.log, args.output)
     if args.service:
         refuse(
             args, ("model", "local"), "with --service", "name the model file, or the service alone"

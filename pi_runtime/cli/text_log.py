@@ -89,19 +89,19 @@ class LoggedText:
 class TextLog:
     """An open log."""
 
-    def __init__(self, path: Path, *, create: bool = True) -> None:
+    def __init__(self, path: str | Path, *, create: bool = True) -> None:
         """Open the log at `path`; create it if it is not there, unless it is only read.
 
         Raises:
             LogError: it is something else, damaged, or cannot be written.
             OSError: it cannot be opened.
         """
-        self._path = path
+        self._path = path = Path(path)
         self.name = shown_path(path)
         """What errors call it."""
         self.ids: list[int] = []
         """Of the texts that were added."""
-        self._check_header(create)
+        _check_header(path, os.O_RDWR | os.O_CREAT if create else os.O_RDONLY)
         with self._one_line():
             self._connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=rw",
@@ -118,49 +118,24 @@ class TextLog:
             self._connection.close()
             raise
 
-    def _check_header(self, create: bool) -> None:
-        """Check that the file is a log, or empty, as a new one is."""
-        flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
-        # A pipe without a writer would let this wait for ever. Texts are their owner's business.
-        flags |= os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
-        handle = os.open(self._path, flags, 0o600)
-        try:
-            is_file = stat.S_ISREG(os.fstat(handle).st_mode)
-            header = os.read(handle, 100) if is_file else b"no file"
-        finally:
-            os.close(handle)
-        if not header and create:
-            return
-        if not header.startswith(MAGIC):
-            raise LogError(f"{self.name}: is no log of texts", "name another file with --log")
-        if int.from_bytes(header[68:72]) != APPLICATION_ID:
-            raise LogError(
-                f"{self.name}: is another program's database", "name another file with --log"
-            )
-        version = int.from_bytes(header[60:64])
-        if version != VERSION:
-            raise LogError(
-                f"{self.name}: is a log of version {version}, this package knows {VERSION}",
-                "name another file with --log, or install the package that wrote it",
-            )
-
     def _prepare(self, create: bool) -> None:
         run = self._connection.execute
         run("PRAGMA trusted_schema = OFF")
         run("PRAGMA cell_size_check = ON")
         run("PRAGMA synchronous = EXTRA")  # also the journal's removal is on the disk
-        if not create:
-            self._check_table()
-            return
-        run("BEGIN IMMEDIATE")
-        # A log of ours is empty too if the run that began it was killed.
-        is_new = not run("SELECT * FROM sqlite_schema").fetchall()
-        if is_new:
+        run("BEGIN IMMEDIATE" if create else "BEGIN")
+        is_empty = not run("SELECT * FROM sqlite_schema").fetchall()
+        if is_empty and create:  # also if the run that began it was killed
             run(f"PRAGMA application_id = {APPLICATION_ID}")
             run(TABLE)
+            run(f"PRAGMA user_version = {VERSION}")
+            run("COMMIT")
+            return
+        self._check_size()
         self._check_table()
-        run(f"PRAGMA user_version = {VERSION}")  # a write, to find out now whether there can be one
-        run("COMMIT" if is_new else "ROLLBACK")
+        if create:
+            run(f"PRAGMA user_version = {VERSION}")  # a write, to find out whether there can be one
+        run("ROLLBACK")
 
     def _check_table(self) -> None:
         found = self._connection.execute(
@@ -171,6 +146,12 @@ class TextLog:
                 f"{self.name}: its table is not the one that --log makes",
                 "name another file with --log",
             )
+
+    def _check_size(self) -> None:
+        """Check that the file ends with a whole page; SQLite finds out if pages lack."""
+        (page,) = self._connection.execute("PRAGMA page_size").fetchone()
+        if self._path.stat().st_size % page:
+            raise LogError(f"{self.name}: was cut off", "name another file with --log")
 
     def add(self, record: dict[str, Any], model_path: str | None) -> None:
         """Log a text by its record; when this returns, it is on the disk.
@@ -238,7 +219,8 @@ class TextLog:
         """Turn what SQLite raises into one sentence."""
         try:
             yield
-        except sqlite3.Error as error:
+        # A message may quote bytes of a damaged file, which Python cannot decode.
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             if "locked" in str(error):
                 todo = "another program writes to it; end that, or try again"
             elif isinstance(error, sqlite3.OperationalError):
@@ -248,13 +230,44 @@ class TextLog:
             raise LogError(f"{self.name}: {shown(error, 200)}", todo) from None
 
 
-def open_log(name: str) -> TextLog:
-    """Open a log that texts are to be added to. See `TextLog`.
+def check_log(name: str, output: Path | None) -> None:
+    """Check, before the work, that texts can be logged there, as far as can be told without it.
 
     Raises:
-        UsageError: it is a file that cannot be written.
+        UsageError: it cannot be written, or is where the texts go.
+        LogError: it is no log.
+        OSError: it cannot be opened.
     """
-    return TextLog(target("--log", "name a file", replaced=False)(name))
+    path = target("--log", "name one", replaced=False)(name)
+    if output is not None and output.resolve() == path.resolve():
+        raise UsageError("-o and --log name the same file", "name two")
+    if path.exists():
+        _check_header(path, os.O_RDONLY)
+
+
+def _check_header(path: Path, flags: int) -> None:
+    """Open a file and check that it is a log, or empty, as a new one is."""
+    name = shown_path(path)
+    # A pipe without a writer would let this wait for ever. Texts are their owner's business.
+    flags |= os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
+    handle = os.open(path, flags, 0o600)
+    try:
+        is_file = stat.S_ISREG(os.fstat(handle).st_mode)
+        header = os.read(handle, 100) if is_file else b"no file"
+    finally:
+        os.close(handle)
+    if not header:
+        return
+    if not header.startswith(MAGIC):
+        raise LogError(f"{name}: is no log of texts", "name another file with --log")
+    if int.from_bytes(header[68:72]) != APPLICATION_ID:
+        raise LogError(f"{name}: is another program's database", "name another file with --log")
+    version = int.from_bytes(header[60:64])
+    if version != VERSION:
+        raise LogError(
+            f"{name}: is a log of version {version}, this package knows {VERSION}",
+            "name another file with --log, or install the package that wrote it",
+        )
 
 
 def _storable(path: Path) -> str | None:

@@ -9,16 +9,16 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pi_runtime import SamplingParams, TextGenerator
+from pi_runtime import SamplingParams, TextGenerator, __version__
 from pi_runtime.cli.text_output import Between
 from pi_runtime.generation.interactive import InteractiveText
+from pi_runtime.model.file import ModelFile
 from tests.helpers.checkpoints import packed_model, small_network, small_vocab
 from tests.helpers.commands import program, run_command
 from tests.helpers.processes import wait_for
@@ -139,7 +139,10 @@ def test_json_is_an_object_a_line(model: Path, texts: TextGenerator) -> None:
             "index": index,
             "temperature": [1.0, 0.5],
             "prefix": "e",
+            "options": {},
             "backend": "numpy",
+            "model": ModelFile(model).sha256,
+            "version": __version__,
             "characters": len(record["text"]),
         }
 
@@ -339,20 +342,6 @@ def test_interrupted_an_appended_file_keeps_what_is_done(
     lines = path.read_text("utf-8").splitlines(keepends=True)
     assert lines[0] == "old\n"
     assert lines[-1].endswith("\n")
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)], capture_output=True
-    )
-    if mount.returncode:
-        pytest.skip("mounting a small tmpfs is not allowed here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("append", [(), ("--append",)])

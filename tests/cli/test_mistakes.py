@@ -97,6 +97,15 @@ rnn-generate colab.tflite --samples -0 | 2 | -0 has no use with --samples, which
 rnn-generate colab.tflite --backend numpy --threads 1 | 2 | --threads has no use with --backend numpy – leave it out
 rnn-generate colab.tflite --json -0 | 2 | -0 has no use with --json, which gives each text a line – leave it out
 rnn-generate colab.tflite --json --separator x | 2 | --separator has no use with --json, which gives each text a line – leave it out
+rnn-generate colab.tflite --jsonl -0 | 2 | -0 has no use with --jsonl, which gives each text a line – leave it out
+rnn-generate colab.tflite --json --jsonl | 2 | --json and --jsonl exclude each other – give one of them
+rnn-generate colab.tflite --json --csv | 2 | --json and --csv exclude each other – give one of them
+rnn-generate colab.tflite --csv --separator x | 2 | --separator has no use with --csv, which gives each text a row – leave it out
+rnn-generate colab.tflite --interactive --log x | 2 | --log has no use with --interactive – leave it out
+rnn-generate colab.tflite --again 1 | 2 | --again has no log – name it with --log
+rnn-generate colab.tflite --again 0 --log x | 2 | --again is 0 – give a whole number from 1 to 9223372036854775807
+rnn-generate colab.tflite --again 1 --log x --seed 1 | 2 | --seed has no use with --again, which takes all else from the log – leave it out
+rnn-generate colab.tflite --again 1 --log x --json | 2 | --json has no use with --again, which takes all else from the log – leave it out
 rnn-generate colab.tflite --separator x -0 | 2 | --separator and -0 exclude each other – give one of them
 rnn-generate colab.tflite --separator \\x | 2 | --separator has \\x – write \\n, \\t or \\\\; for NUL take -0
 options that mean nothing together: rnn-speak
@@ -168,6 +177,15 @@ rnn-generate colab.tflite -o nodir/ | 2 | nodir: no such folder – create it (m
 rnn-generate colab.tflite -o poems.txt/x | 2 | poems.txt: is no folder – name another with -o
 rnn-generate colab.tflite -o empty | 2 | empty: is a folder – name a file with -o
 rnn-generate colab.tflite -o - | 2 | -o - is no file – leave it out: text goes to stdout anyway
+rnn-generate colab.tflite --log - | 2 | --log - is no file – name one
+rnn-generate colab.tflite --log empty | 2 | empty: is a folder – name a file with --log
+rnn-generate colab.tflite --log nodir/x | 2 | nodir: no such folder – create it (mkdir -p nodir), or name another with --log
+rnn-generate colab.tflite --log poems.txt | 1 | poems.txt: is no log of texts – name another file with --log
+rnn-generate colab.tflite --log x -o x | 2 | -o and --log name the same file – name two
+rnn-generate colb.tflite --log x | 1 | colb.tflite: no such file or directory – did you mean colab.tflite?
+rnn-generate colab.tflite --again 1 --log x | 1 | x: no such file or directory
+rnn-generate colab.tflite --again 1 --log poems.txt | 1 | poems.txt: is no log of texts – name another file with --log
+rnn-generate colab.tflite --csv --append -o poems.txt | 2 | poems.txt: its first line is not the names of the columns – name another file with -o, or leave out --append
 rnn-speak --text x --wav a.mp3 | 2 | --wav a.mp3 would be a WAV file – pipe it: rnn-speak … --wav - ¦ lame - a.mp3
 rnn-speak --text x --wav a.opus | 2 | --wav a.opus would be a WAV file – pipe it: rnn-speak … --wav - ¦ opusenc - a.opus
 rnn-speak --text x --wav "a b.flac" | 2 | --wav a b.flac would be a WAV file – pipe it: rnn-speak … --wav - ¦ flac - -o 'a b.flac'

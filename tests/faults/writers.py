@@ -5,13 +5,18 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import sqlite3
 import sys
+import tempfile
 import wave
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
+from pi_runtime.cli.text_log import TextLog
 from tests.helpers.checkpoints import (
     config_of,
     packed_model,
@@ -109,6 +114,38 @@ def _records(folder: Path) -> str:
     return "new" if [record["index"] for record in records] == list(range(TEXTS)) else "lost"
 
 
+def _old_log(given: Path, folder: Path) -> None:
+    """A log of one text."""
+    _model(given)
+    record = {
+        "text": OLD, "seed": 2, "index": 0, "temperature": (1.0,), "prefix": None, "options": {},
+        "backend": "numpy", "model": None, "version": "1",
+    }  # fmt: skip
+    with closing(TextLog(folder / "log")) as log:
+        log.add(record, None)
+
+
+def _logged(folder: Path) -> str:
+    """The old text must be there, and whatever follows be whole texts of runs that began anew.
+
+    A copy is looked at: reading a log brings it in order, and that the next run must do itself.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        copy = shutil.copytree(folder, Path(name) / "copy")
+        with closing(sqlite3.connect(copy / "log")) as log:
+            if log.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
+                return "lost"
+            rows = log.execute("SELECT text, text_index FROM texts ORDER BY id").fetchall()
+    if rows[:1] != [(OLD, 0)]:
+        return "lost"
+    ordered = all(
+        index in (0, before + 1) for (_, before), (_, index) in pairwise([(OLD, -1), *rows[1:]])
+    )
+    if not ordered or not all(_whole(f"{text}\n") for text, _ in rows[1:]):
+        return "lost"
+    return "old" if len(rows) == 1 else "new"
+
+
 def _sound(folder: Path) -> str:
     content = (folder / "out.wav").read_bytes()
     if content == OLD.encode():
@@ -140,6 +177,7 @@ APPEND = Writer(
     "rnn-generate --append", _generate("--append", "-o", "out.txt"),
     _with_old("out.txt", OLD.encode()), _appended, frozenset({"out.txt"}),
 )  # fmt: skip
+LOG = Writer("rnn-generate --log", _generate("--log", "log"), _old_log, _logged, frozenset({"log"}))
 SPEAK = Writer(
     "rnn-speak --wav", _speak, _with_old("out.wav", OLD.encode()), _sound, frozenset({"out.wav"})
 )
@@ -264,4 +302,4 @@ CONVERT = Writer(
 )
 
 QUICK = (GENERATE, RECORDS, APPEND, SPEAK)
-WRITERS = (*QUICK, EPOCHS_FILES, TRAIN, CONVERT)
+WRITERS = (*QUICK, LOG, EPOCHS_FILES, TRAIN, CONVERT)
