@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from pi_runtime._version import __version__
 from pi_runtime.backends.registry import BACKENDS
@@ -10,6 +11,8 @@ from pi_runtime.cli.output import emit, note
 from pi_runtime.cli.sources import ModelSource
 from pi_runtime.cli.text_log import LogError, LoggedText, TextLog
 from pi_runtime.errors import shown, shown_path
+from pi_runtime.generation.decoding import decode
+from pi_runtime.generation.generator import TextGenerator
 
 
 def generate_again(args: argparse.Namespace) -> int:
@@ -32,15 +35,22 @@ def generate_again(args: argparse.Namespace) -> int:
             f"{shown_path(source.path)}: is not the model that generated text {args.again}",
             f"name the one whose SHA-256 is {shown(logged.model)}",
         )
-    drawn = source.generator.drawn(
-        1, logged.prefix, logged.seed, params=logged.params, first=logged.index
-    )
-    text = next(drawn).text
+    text = _text(logged, source.generator)
     emit(f"{text}\n")
     if text != logged.text:
         raise LogError(*_difference(args.again, logged, source))
     note(f"as it was logged at {shown(logged.time, 30)}")
     return 0
+
+
+def _text(logged: LoggedText, generator: TextGenerator) -> str:
+    """Return the draw that was accepted, of which nothing needs to be judged again."""
+    params = replace(logged.params, original=0, reject=())
+    begin = generator.beginning(params, logged.prefix, logged.seed, redraw=logged.draws - 1)
+    sequence = begin(logged.index)
+    for _ in decode(generator.backend, [sequence]):
+        pass
+    return sequence.text
 
 
 def _difference(number: int, logged: LoggedText, source: ModelSource) -> tuple[str, str]:

@@ -32,6 +32,7 @@ TYPE_CHECKING = False  # see pi_runtime.cli.process
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+    from pi_runtime.cli.copies import Copies
     from pi_runtime.cli.text_log import TextLog
 
 SAMPLE_TEMPERATURES = (0.2, 0.5, 1.0)
@@ -56,6 +57,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_model(parser)
     add_generation(parser, for_speech=False)
+    parser.add_argument(
+        "--report-copies",
+        action="store_true",
+        help="say of each text how much of it is in runs of the training text (of --original "
+        "characters; else 20, or 6 words)",
+    )
     parser.add_argument(
         "--samples",
         action="store_true",
@@ -128,20 +135,23 @@ def _generate(argv: list[str]) -> int:
         from pi_runtime.cli.text_log import TextLog
 
         log = TextLog(args.log)
+    copies = _copies(args, source) if isinstance(source, ModelSource) else None
     sampling = sampling_options(args)
     runs = [sampling]
     if args.samples:
         runs = [{**sampling, "temperature": (t,)} for t in SAMPLE_TEMPERATURES]
     clock = Clock()
     if args.output is not None:
-        _write(args, source, runs, clock, log)
-    elif args.n == 1 and not (args.json or args.csv or args.samples or log):
+        _write(args, source, runs, clock, log, copies)
+    elif args.n == 1 and not (args.json or args.csv or args.samples or log or copies):
         for piece in source.pieces(args, sampling):
             emit(clock.count(piece))
         emit("\0" if args.null else "\n")
     else:
-        for chunk in chunks(source, args, runs, clock, log):
+        for chunk in chunks(source, args, runs, clock, log, copies):
             emit(chunk)
+    if copies is not None:
+        note(copies.report())
     note(f"seed {source.seed}, {source.backend}, {clock.report()}")
     if log is not None:
         note(log.report())
@@ -155,6 +165,7 @@ def _write(
     runs: list[dict[str, Any]],
     clock: Clock,
     log: TextLog | None,
+    copies: Copies | None,
 ) -> None:
     """Write the texts to the file that was named."""
     # Here, not above: a warm one-off writes no files.
@@ -166,8 +177,17 @@ def _write(
         if args.append
         else whole_texts(args.output) as write
     ):
-        for chunk in chunks(source, args, runs, clock, log):
+        for chunk in chunks(source, args, runs, clock, log, copies):
             write(chunk)
+
+
+def _copies(args: argparse.Namespace, source: ModelSource) -> Copies | None:
+    """Return what measures how much of a text is copied, if that is asked for."""
+    if not args.report_copies:
+        return None
+    from pi_runtime.cli.copies import Copies
+
+    return Copies(source.generator.ngrams, args.original)
 
 
 def _check(args: argparse.Namespace) -> None:

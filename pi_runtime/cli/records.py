@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "index", "text", "seed", "temperature", "prefix", "options", "characters", "seconds", "backend",
-    "model", "version",
+    "model", "version", "draws", "copied", "longest_run",
 )  # fmt: skip
 """Of the CSV. New ones are added at the end."""
 
@@ -63,8 +63,8 @@ class Run:
             if option.name == "temperature" or values[option.name] != option.default
         }
 
-    def record(self, drawn: DrawnText) -> dict[str, Any]:
-        """Return the record of a text that was just drawn."""
+    def record(self, drawn: DrawnText, found: dict[str, float]) -> dict[str, Any]:
+        """Return the record of a text that was just drawn, with what else was found of it."""
         options = dict(self._options)
         return {
             "text": drawn.text,
@@ -78,6 +78,8 @@ class Run:
             "version": __version__,
             "characters": len(drawn.text or ""),
             "seconds": round(self._clock.seconds() - self._begun, 6),
+            "draws": drawn.draws,
+            **found,
         }
 
 
@@ -99,7 +101,7 @@ def csv_row(record: dict[str, Any]) -> str:
         "options": json.dumps(record["options"], ensure_ascii=False),
     }
     row = io.StringIO(newline="")
-    csv.writer(row).writerow(cells[name] for name in COLUMNS)
+    csv.writer(row).writerow(cells.get(name) for name in COLUMNS)
     return row.getvalue()
 
 

@@ -90,7 +90,7 @@ def service_for(args: argparse.Namespace) -> ServiceSource | None:
     large = args.n > TEXTS or args.n * args.max_gen_length > TOKENS
     if service_is_chosen(args.service):
         instead = "name the model file instead of the service"
-        refuse(args, ("backend", "threads", "reject"), "with a service", instead)
+        refuse(args, ("backend", "threads", "reject", "report_copies"), "with a service", instead)
         if large:
             raise UsageError(
                 f"-n {args.n} of {args.max_gen_length} tokens is more than a service does, "
@@ -99,5 +99,5 @@ def service_for(args: argparse.Namespace) -> ServiceSource | None:
             )
         check_is_there(args.service)
         return ServiceSource(args)
-    special = args.backend != "auto" or args.threads != 1 or args.reject
+    special = args.backend != "auto" or args.threads != 1 or args.reject or args.report_copies
     return None if large or special or not service_is_open() else ServiceSource(args)

@@ -40,6 +40,7 @@ CREATE TABLE texts (
     text TEXT,
     seed INTEGER NOT NULL,
     text_index INTEGER NOT NULL,
+    draws INTEGER NOT NULL,
     temperature TEXT NOT NULL,
     prefix TEXT,
     options TEXT NOT NULL,
@@ -73,6 +74,8 @@ class LoggedText:
         self.time: str = row["time"]
         self.seed = checks.whole_number("seed", row["seed"], 0, checks.MAX_SEED)
         self.index = checks.whole_number("index", row["text_index"], 0, checks.MAX_COUNT)
+        self.draws = checks.tries(row["draws"])
+        """How often it was drawn: the last of these draws is the text."""
         self.prefix = checks.prefix(row["prefix"])
         options = json.loads(row["options"])
         if not isinstance(options, dict):
@@ -163,6 +166,7 @@ class TextLog:
             "text": record["text"],
             "seed": record["seed"],
             "text_index": record["index"],
+            "draws": record["draws"],
             "temperature": spelt_temperature(record["temperature"]),
             "prefix": record["prefix"],
             "options": json.dumps(record["options"], ensure_ascii=False),

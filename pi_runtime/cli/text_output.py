@@ -8,13 +8,14 @@ import time
 
 from pi_runtime.cli.progress import DELAY, counted, open_bar
 from pi_runtime.cli.records import CSV_HEAD, Run, csv_row, json_line
-from pi_runtime.errors import UsageError
+from pi_runtime.errors import RejectedError, UsageError
 
 TYPE_CHECKING = False  # see pi_runtime.cli.process
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from pi_runtime.cli.copies import Copies
     from pi_runtime.cli.sources import ModelSource, ServiceSource
     from pi_runtime.cli.text_log import TextLog
     from pi_runtime.generation.drawn import DrawnText
@@ -43,6 +44,8 @@ class Clock:
     def __init__(self) -> None:
         self._start = time.perf_counter()
         self._characters = 0
+        self.left_out = 0
+        """How many texts were rejected each time."""
 
     def count(self, text: str) -> str:
         """Count a text; return it."""
@@ -54,9 +57,12 @@ class Clock:
         return time.perf_counter() - self._start
 
     def report(self) -> str:
-        """Return the line that says how fast it was."""
+        """Return the line that says how fast it was, and what is missing."""
         rate = self._characters / max(self.seconds(), 1e-9)
-        return f"{self._characters} characters, {rate:.0f} per second"
+        missing = f"; {self.left_out} of the texts left out, as rejected each time"
+        return f"{self._characters} characters, {rate:.0f} per second" + missing * (
+            self.left_out > 0
+        )
 
 
 def chunks(
@@ -65,11 +71,15 @@ def chunks(
     runs: list[dict[str, Any]],
     clock: Clock,
     log: TextLog | None = None,
+    copies: Copies | None = None,
 ) -> Iterator[str]:
     """Yield the output text by text, each with what stands before and behind it.
 
     A text is in the log before it is yielded. A bar shows how far it is, unless the texts go to the
     terminal themselves.
+
+    Raises:
+        RejectedError: no text was accepted.
     """
     total = args.n * len(runs)
     silent = args.quiet or total == 1 or (args.output is None and sys.stdout.isatty())
@@ -82,11 +92,24 @@ def chunks(
             run = Run(source, args.prefix, sampling, clock)
             if heading := form.begin(run):
                 yield heading
-            for number, drawn in enumerate(counted(source.texts(args, sampling), bar), 1):
-                clock.count(drawn.text or "")
-                if log is not None:
-                    log.add(run.record(drawn), source.path)
-                yield form.around(drawn, last=number == args.n and not args.append)
+            for drawn in counted(source.texts(args, sampling), bar):
+                found: dict[str, float] = {}
+                if drawn.text is None:
+                    clock.left_out += 1
+                else:
+                    clock.count(drawn.text)
+                    if copies is not None:
+                        found = copies.of(drawn.text)
+                    if log is not None:
+                        log.add(run.record(drawn, found), source.path)
+                if chunk := form.around(drawn, found):
+                    yield chunk
+                if found and copies is not None and isinstance(form, Lines):
+                    copies.tell(drawn.index, found)
+            if end := form.end_of_run():
+                yield end
+        if clock.left_out == total:
+            raise RejectedError("no text was accepted", "allow more tries, or reject less")
     finally:
         if bar is not None:
             bar.close()
@@ -120,9 +143,13 @@ class Lines:
             return ""
         return f"{apart}# temperature {run.sampling['temperature'][0]}\n"
 
-    def around(self, drawn: DrawnText, *, last: bool) -> str:
-        """Return a text with what belongs before and behind it."""
-        return self._between.around(drawn.text or "", last=last)
+    def around(self, drawn: DrawnText, found: dict[str, float]) -> str:
+        """Return a text with what belongs before and behind it; nothing of a rejected one."""
+        return "" if drawn.text is None else self._between.around(drawn.text)
+
+    def end_of_run(self) -> str:
+        """Return what stands behind the texts of a run."""
+        return self._between.end()
 
 
 class Records:
@@ -139,9 +166,13 @@ class Records:
         self._run = run
         return ""
 
-    def around(self, drawn: DrawnText, *, last: bool) -> str:
-        """Return a text's line."""
-        return self._line(self._run.record(drawn))
+    def around(self, drawn: DrawnText, found: dict[str, float]) -> str:
+        """Return a text's line, with what else was found of it."""
+        return self._line(self._run.record(drawn, found))
+
+    def end_of_run(self) -> str:
+        """Return nothing: every line is whole."""
+        return ""
 
 
 class Between:
@@ -150,13 +181,20 @@ class Between:
     def __init__(self, args: argparse.Namespace, *, more: bool = False) -> None:
         """`more` says that the texts follow others, which are taken for single lines."""
         self._separator = "\0" if args.null else args.separator
-        self._end = "\0" if args.null else "\n"
+        self._behind_each = args.null or args.append
         self._broken: bool | None = False if more else None
 
-    def around(self, text: str, *, last: bool) -> str:
+    def around(self, text: str) -> str:
         """Return a text with what belongs before and behind it."""
-        if self._separator is not None:
-            return text + (self._end if last else self._separator)
         before, self._broken = self._broken, "\n" in text
-        apart = before is not None and (before or self._broken)
-        return f"{chr(10) if apart else ''}{text}\n"
+        if self._separator is None:
+            apart = before is not None and (before or self._broken)
+            return f"{chr(10) if apart else ''}{text}\n"
+        if self._behind_each:
+            return text + self._separator
+        return text if before is None else self._separator + text
+
+    def end(self) -> str:
+        """Return what belongs behind the last text."""
+        begun = self._broken is not None
+        return "\n" if begun and self._separator is not None and not self._behind_each else ""

@@ -282,8 +282,11 @@ class TextGenerator:
         prefix: str | None = None,
         seed: int | None = None,
         accept: Accept | None = None,
+        redraw: int = 0,
     ) -> Begin:
         """Check the arguments; return what begins the text of an index, for `decode` to go on.
+
+        Its first draw is that of number `redraw`.
 
         Raises:
             UsageError: an argument cannot be right, or is nothing for this model.
@@ -293,8 +296,8 @@ class TextGenerator:
         accepts = acceptance(params, self.vocabulary, self.ngrams, prefix, accept)
         drawn = random_seed() if seed is None else seed
 
-        def draw(index: int, redraw: int = 0) -> SampledSequence:
-            stream = random_stream(drawn, index, redraw)
+        def draw(index: int, further: int = 0) -> SampledSequence:
+            stream = random_stream(drawn, index, redraw + further)
             return SampledSequence(sampler, max_length, prefix, stream)
 
         if accepts is None:

@@ -75,10 +75,9 @@ LINES = [["a"], ["a", "b"], ["a\nb", "c"], ["a", "b\nc"], ["a", "b", "c\n", "d",
 
 @pytest.mark.parametrize("texts", LINES)
 def test_texts_of_several_lines_stand_apart(texts: list[str]) -> None:
-    args = argparse.Namespace(null=False, separator=None)
+    args = argparse.Namespace(null=False, separator=None, append=False)
     between = Between(args)
-    last = len(texts) - 1
-    written = "".join(between.around(text, last=at == last) for at, text in enumerate(texts))
+    written = "".join(map(between.around, texts)) + between.end()
     expected = texts[0]
     for before, text in pairwise(texts):
         expected += ("\n\n" if "\n" in before + text else "\n") + text
