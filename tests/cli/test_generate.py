@@ -143,6 +143,7 @@ def test_json_is_an_object_a_line(model: Path, texts: TextGenerator) -> None:
             "model": ModelFile(model).sha256,
             "version": __version__,
             "characters": len(record["text"]),
+            "draws": 1,
         }
 
 

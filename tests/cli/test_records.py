@@ -31,7 +31,10 @@ SCHEMA = json.loads(
     resources.files("pi_runtime.cli").joinpath("record.schema.json").read_text("utf-8")
 )
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
-HEAD = "index,text,seed,temperature,prefix,options,characters,seconds,backend,model,version\r\n"
+HEAD = (
+    "index,text,seed,temperature,prefix,options,characters,seconds,backend,model,version,draws,"
+    "copied,longest_run\r\n"
+)
 
 
 def records(*argv: object, **options: Any) -> list[dict[str, Any]]:
@@ -210,6 +213,7 @@ def record_of(text: str | None, prefix: str | None, **options: Any) -> dict[str,
     return {
         "text": text, "seed": 1, "index": 0, "temperature": (1.0,), "prefix": prefix,
         "options": options, "backend": "numpy", "model": None, "version": "1",
+        "draws": 1,
         "characters": len(text or ""), "seconds": 0.5,
     }  # fmt: skip
 

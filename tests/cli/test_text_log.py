@@ -73,7 +73,8 @@ def test_each_text_is_logged_with_what_made_it(model: Path, tmp_path: Path) -> N
     row = found[2]
     assert row.pop("time")[:2] == "20"
     assert row == {
-        "id": 3, "text": texts[2], "seed": 7, "text_index": 1, "temperature": "1.0", "prefix": "ea",
+        "id": 3, "text": texts[2], "seed": 7, "text_index": 1, "draws": 1, "temperature": "1.0",
+        "prefix": "ea",
         "options": '{"max_gen_length": 40, "top_k": 5}', "backend": "numpy",
         "model": ModelFile(model).sha256, "model_path": str(model), "version": __version__,
     }  # fmt: skip
@@ -98,6 +99,7 @@ AGAIN = [
     "-n 2 --temperature 1.0,0.5 --top-k 3 --top-p 0.9 --min-p 0.01",
     "-n 2 --repetition-penalty 1.5 --repetition-window 5 --forbid a --allow 'e t a'",
     "-n 2 --stop e --stop-at t --keep-stop --min-length 3 --max-words 2",
+    "-n 3 --temperature 1 --reject h --reject a --tries 99",
     "-n 2 --finish-sentence --skip-fragment --unescape",
 ]
 
@@ -447,6 +449,7 @@ def test_any_text_comes_back(
     record = {
         "text": text, "seed": 2**32 - 1, "index": 5, "temperature": temperature, "prefix": prefix,
         "options": options, "backend": "numpy", "model": None, "version": "1",
+        "draws": 1,
     }  # fmt: skip
     open_log.add(record, None)
     found = open_log.text(open_log.ids[-1])
