@@ -31,6 +31,8 @@ TYPE_CHECKING = False  # see pi_runtime.cli.process
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+    from pi_runtime.cli.trace import TracedSource
+
 SAMPLE_TEMPERATURES = (0.2, 0.5, 1.0)
 
 
@@ -79,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="add each text at the end of FILE as it is done, instead of replacing it",
     )
+    parser.add_argument(
+        "--trace",
+        type=target("--trace", "name a file, such as why.html"),
+        metavar="FILE",
+        help="write a page there as well, which shows how each token of the text was drawn",
+    )
     between = parser.add_mutually_exclusive_group()
     between.add_argument(
         "--separator",
@@ -102,7 +110,8 @@ def _generate(argv: list[str]) -> int:
     be_quiet(args.quiet)
     if args.interactive:
         return _interact(args)
-    source = service_for(args) or ModelSource(args)
+    traced = _traced(args)
+    source = traced or service_for(args) or ModelSource(args)
     sampling = sampling_options(args)
     runs = [sampling]
     if args.samples:
@@ -118,7 +127,18 @@ def _generate(argv: list[str]) -> int:
         for chunk in chunks(source, args, runs, clock):
             emit(chunk)
     note(f"seed {source.seed}, {source.backend}, {clock.report()}")
+    if traced is not None:
+        traced.write_page(args)
     return 0
+
+
+def _traced(args: argparse.Namespace) -> TracedSource | None:
+    """Return what keeps a record of the text, if a trace of it is to be written."""
+    if args.trace is None:
+        return None
+    from pi_runtime.cli.trace import TracedSource
+
+    return TracedSource(args)
 
 
 def _write(
@@ -160,6 +180,10 @@ def _check(args: argparse.Namespace) -> None:
         refuse(
             args, ("model", "local"), "with --service", "name the model file, or the service alone"
         )
+    if args.trace is not None:
+        from pi_runtime.cli.trace import check_trace
+
+        check_trace(args)
 
 
 def _interact(args: argparse.Namespace) -> int:
