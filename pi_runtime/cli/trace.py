@@ -15,7 +15,7 @@ from pi_runtime.cli.parser import refuse
 from pi_runtime.cli.sources import ModelSource
 from pi_runtime.cli.trace_page import trace_page
 from pi_runtime.errors import UsageError, shown_path
-from pi_runtime.files import replacing
+from pi_runtime.files import whole_texts
 from pi_runtime.generation.decoding import decode
 from pi_runtime.generation.drawn import DrawnText
 from pi_runtime.generation.params import SamplingParams
@@ -86,8 +86,8 @@ class TracedSource(ModelSource):
         """
         attention = self._sequence.attention(ModelFile(self._model).network())
         page = trace_page(self._sequence, attention, _command(args, self._model, self.seed))
-        with replacing(args.trace) as file:
-            file.write(page.encode())
+        with whole_texts(args.trace) as write:
+            write(page)
         note(f"trace {shown_path(args.trace)}")
 
 

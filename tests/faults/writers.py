@@ -56,10 +56,10 @@ def _model(given: Path) -> None:
     )
 
 
-def _generate(*options: str) -> Callable[[Path], list[str]]:
+def _generate(*options: str, texts: int = TEXTS) -> Callable[[Path], list[str]]:
     return lambda given: [
         program("rnn-generate"), str(given / "m.tflite"), "--backend", "numpy", "--seed", "1",
-        "-n", str(TEXTS), "--max-gen-length", "30", "-q", *options,
+        "-n", str(texts), "--max-gen-length", "30", "-q", *options,
     ]  # fmt: skip
 
 
@@ -109,6 +109,13 @@ def _records(folder: Path) -> str:
     return "new" if [record["index"] for record in records] == list(range(TEXTS)) else "lost"
 
 
+def _page(folder: Path) -> str:
+    content = (folder / "out.html").read_text("utf-8")
+    if content == OLD:
+        return "old"
+    return "new" if content.endswith("</script>\n") else "lost"
+
+
 def _sound(folder: Path) -> str:
     content = (folder / "out.wav").read_bytes()
     if content == OLD.encode():
@@ -139,6 +146,10 @@ RECORDS = Writer(
 APPEND = Writer(
     "rnn-generate --append", _generate("--append", "-o", "out.txt"),
     _with_old("out.txt", OLD.encode()), _appended, frozenset({"out.txt"}),
+)  # fmt: skip
+TRACE = Writer(
+    "rnn-generate --trace", _generate("--trace", "out.html", texts=1),
+    _with_old("out.html", OLD.encode()), _page, frozenset({"out.html"}),
 )  # fmt: skip
 SPEAK = Writer(
     "rnn-speak --wav", _speak, _with_old("out.wav", OLD.encode()), _sound, frozenset({"out.wav"})
@@ -263,5 +274,5 @@ CONVERT = Writer(
     "rnn-convert", _convert, _old_model, _converted, frozenset({"f.tflite"}), slow=True
 )
 
-QUICK = (GENERATE, RECORDS, APPEND, SPEAK)
+QUICK = (GENERATE, RECORDS, APPEND, TRACE, SPEAK)
 WRITERS = (*QUICK, EPOCHS_FILES, TRAIN, CONVERT)

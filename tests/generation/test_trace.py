@@ -23,6 +23,7 @@ from pi_runtime.model.vocabulary import START, Vocabulary
 from tests.generation.test_option_combinations import combinations
 from tests.helpers.commands import ROOT, needs_tensorflow
 from tests.helpers.texts import LENGTH, NETWORK, reference_generator
+from tests.helpers.traces import drawing
 
 seeds = st.integers(0, 2**32 - 1)
 prefixes = st.sampled_from([None, "", "e a", "it's, a longer one"])
@@ -72,20 +73,6 @@ def test_it_tells_which_tokens_the_text_is_made_of(
     if word_level:  # where words are joined with spaces and then cleaned up
         found, text = found.replace(" ", ""), text.replace(" ", "")
     assert text == found
-
-
-def drawing(tokens: list[str], *, word_level: bool, **options: Any) -> TracedSequence:
-    """Return a text for which these tokens are drawn, until it is done."""
-    ids = {token: at for at, token in enumerate(dict.fromkeys([START, *tokens]), 1)}
-    vocabulary = Vocabulary(ids, len(ids) + 1, word_level=word_level)
-    params = SamplingParams(0, **options)
-    sequence = TracedSequence(vocabulary, LENGTH, None, params, random_stream(0))
-    for token in tokens:
-        if sequence.done:
-            break
-        sequence.next_id()
-        sequence.take(np.eye(len(ids) + 1, dtype=np.float32)[ids[token]])
-    return sequence
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""Texts whose tokens are chosen by a test, with a record of each draw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pi_runtime.cli.trace_page import trace_page
+from pi_runtime.generation.params import SamplingParams
+from pi_runtime.generation.sampling import random_stream
+from pi_runtime.generation.trace import TracedSequence
+from pi_runtime.model.vocabulary import START, Vocabulary
+
+LENGTH = 8
+"""T of all of them."""
+
+
+def drawing(
+    tokens: list[str],
+    *,
+    prefix: str | None = None,
+    word_level: bool = False,
+    length: int = LENGTH,
+    share: float = 1.0,
+    others: tuple[str, ...] = (),
+    **options: Any,
+) -> TracedSequence:
+    """Return a text for which these tokens are drawn, until it is done.
+
+    Each has the probability `share`; the rest of the vocabulary, `others` too, has what is left.
+    """
+    ids = {token: at for at, token in enumerate(dict.fromkeys([START, *tokens, *others]), 1)}
+    vocabulary = Vocabulary(ids, len(ids) + 1, word_level=word_level)
+    params = SamplingParams(0, **options)
+    sequence = TracedSequence(vocabulary, length, prefix, params, random_stream(0))
+    for token in tokens:
+        sequence.next_id()
+        while sequence.waiting:
+            sequence.next_id()
+        if sequence.done:
+            break
+        probabilities = np.full(len(ids) + 1, (1 - share) / len(ids), np.float32)
+        probabilities[ids[token]] = share
+        sequence.take(probabilities)
+    return sequence
+
+
+def page_of(
+    sequence: TracedSequence,
+    command: str = "rnn-generate m.tflite --seed 7",
+    length: int = LENGTH,
+) -> str:
+    """Return the page of a text; its attention grows from the oldest token to the newest."""
+    weights = np.arange(1, length + 1, dtype=np.float32)
+    attention = np.tile(weights / weights.sum(), (len(sequence.steps), 1))
+    return trace_page(sequence, attention, command)
