@@ -6,6 +6,7 @@ import base64
 import itertools
 import json
 import os
+import select
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ import pytest
 CHROMIUM = shutil.which("chromium") or ""
 
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
+
+PATIENCE = 60
+"""Seconds after which it is taken for dead."""
 
 KEYS = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Home": 36, "End": 35,
         "Escape": 27, "Tab": 9, "Enter": 13}  # fmt: skip
@@ -54,6 +58,7 @@ class Browser:
 
     def _message(self) -> dict[str, Any]:
         while b"\0" not in self._unread:
+            assert select.select([self._back], [], [], PATIENCE)[0], "chromium says nothing"
             read = os.read(self._back, 1 << 20)
             assert read, "chromium has gone"
             self._unread += read

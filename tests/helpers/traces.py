@@ -24,13 +24,17 @@ def drawing(
     length: int = LENGTH,
     share: float = 1.0,
     others: tuple[str, ...] = (),
+    likelier: tuple[str, ...] = (),
     **options: Any,
 ) -> TracedSequence:
     """Return a text for which these tokens are drawn, until it is done.
 
-    Each has the probability `share`; the rest of the vocabulary, `others` too, has what is left.
+    Each has the probability `share`, and `likelier` tokens, which an option must forbid, have twice
+    that; the rest of the vocabulary, `others` too, has what is left.
     """
-    ids = {token: at for at, token in enumerate(dict.fromkeys([START, *tokens, *others]), 1)}
+    ids = {
+        token: at for at, token in enumerate(dict.fromkeys([START, *tokens, *others, *likelier]), 1)
+    }
     vocabulary = Vocabulary(ids, len(ids) + 1, word_level=word_level)
     params = SamplingParams(0, **options)
     sequence = TracedSequence(vocabulary, length, prefix, params, random_stream(0))
@@ -40,7 +44,9 @@ def drawing(
             sequence.next_id()
         if sequence.done:
             break
-        probabilities = np.full(len(ids) + 1, (1 - share) / len(ids), np.float32)
+        left = 1 - share - 2 * share * len(likelier)
+        probabilities = np.full(len(ids) + 1, left / (len(ids) - len(likelier)), np.float32)
+        probabilities[[ids[each] for each in likelier]] = 2 * share
         probabilities[ids[token]] = share
         sequence.take(probabilities)
     return sequence
