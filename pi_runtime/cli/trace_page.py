@@ -62,7 +62,8 @@ def _data(
     def step(found: Step, weights: npt.NDArray[np.float32]) -> list[Any]:
         top = [(number(vocabulary.token(each)), _share(p)) for each, p in found.top]
         largest = float(weights.max())
-        scaled = np.rint(weights * (255 / (largest or 1))).astype(np.uint8)
+        # A byte of each one's square root: small weights need digits of their own.
+        scaled = np.rint(255 * np.sqrt(weights / largest)).astype(np.uint8)
         return [
             _share(found.probability),
             found.rank,

@@ -128,7 +128,7 @@ def test_a_page_is_small(word_level: bool) -> None:
         powers = random.standard_exponential(kinds + 1) ** 4
         sequence.take((powers / powers.sum()).astype(np.float32))
     assert len(sequence.steps) == 299
-    page = page_of(sequence, length=40)
+    page = page_of(sequence, weights=range(1, 41))
     assert len(data_of(page)["table"]) > 2000
     assert len(page.encode()) < MOST
 

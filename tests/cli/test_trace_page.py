@@ -106,6 +106,20 @@ def test_a_token_that_was_not_among_the_likeliest(browser: Browser, words: Path)
     assert rows == [*[""] * 10, "drawn beyond"]
 
 
+def test_words_that_got_no_attention_take_one_place(browser: Browser, tmp_path: Path) -> None:
+    page, attention = tmp_path / "why.html", [0, 0.001, 0, 0.001, 0.002, 0.096, 0.3, 0.6]
+    page.write_text(page_of(drawing(WORDS, word_level=True), weights=attention), "utf-8")
+    browser.open(page)
+    browser.point("#t9")
+    cells = browser.run(
+        "[...document.querySelectorAll('#looked li')].map(e => [e.innerText.trim(), e.title])"
+    )
+    assert cells == [
+        ["5 more", "0.39%"], [",", ",: 9.6%"], ["но", "но: 30%"], ["обещаний", "обещаний: 60%"]
+    ]  # fmt: skip
+    assert browser.text("#looked-note") == "The highest bar is 60% of the attention."
+
+
 def test_what_was_given_was_not_drawn(browser: Browser, letters: Path) -> None:
     browser.open(letters)
     browser.point("#t0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,9 @@ def drawing(
 def page_of(
     sequence: TracedSequence,
     command: str = "rnn-generate m.tflite --seed 7",
-    length: int = LENGTH,
+    weights: Sequence[float] = range(1, LENGTH + 1),
 ) -> str:
-    """Return the page of a text; its attention grows from the oldest token to the newest."""
-    weights = np.arange(1, length + 1, dtype=np.float32)
-    attention = np.tile(weights / weights.sum(), (len(sequence.steps), 1))
+    """Return the page of a text, in which all draws have these weights of the attention, [T]."""
+    shares = np.asarray(weights, np.float32) / sum(weights)
+    attention = np.tile(shares, (len(sequence.steps), 1))
     return trace_page(sequence, attention, command)
