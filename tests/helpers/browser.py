@@ -20,7 +20,7 @@ CHROMIUM = shutil.which("chromium") or ""
 
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
 
-PATIENCE = 60
+PATIENCE = 300
 """Seconds after which it is taken for dead."""
 
 KEYS = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Home": 36, "End": 35,
