@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from pi_runtime.cli.copies import Copies
     from pi_runtime.cli.text_log import TextLog
+    from pi_runtime.cli.trace import TracedSource
 
 SAMPLE_TEMPERATURES = (0.2, 0.5, 1.0)
 
@@ -102,6 +103,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="add each text at the end of FILE as it is done, instead of replacing it",
     )
+    parser.add_argument(
+        "--trace",
+        type=target("--trace", "name a file, such as why.html"),
+        metavar="FILE",
+        help="write a page there as well, which shows how each token of the text was drawn",
+    )
     between = parser.add_mutually_exclusive_group()
     between.add_argument(
         "--separator",
@@ -129,7 +136,8 @@ def _generate(argv: list[str]) -> int:
         from pi_runtime.cli.again import generate_again
 
         return generate_again(args)
-    source = service_for(args) or ModelSource(args)
+    traced = _traced(args)
+    source = traced or service_for(args) or ModelSource(args)
     log = None
     if args.log is not None:
         from pi_runtime.cli.text_log import TextLog
@@ -156,7 +164,18 @@ def _generate(argv: list[str]) -> int:
     if log is not None:
         note(log.report())
         log.close()
+    if traced is not None:
+        traced.write_page(args)
     return 0
+
+
+def _traced(args: argparse.Namespace) -> TracedSource | None:
+    """Return what keeps a record of the text, if a trace of it is to be written."""
+    if args.trace is None:
+        return None
+    from pi_runtime.cli.trace import TracedSource
+
+    return TracedSource(args)
 
 
 def _write(
@@ -230,6 +249,10 @@ def _check(args: argparse.Namespace) -> None:
         refuse(
             args, ("model", "local"), "with --service", "name the model file, or the service alone"
         )
+    if args.trace is not None:
+        from pi_runtime.cli.trace import check_trace
+
+        check_trace(args)
 
 
 def _interact(args: argparse.Namespace) -> int:

@@ -283,10 +283,11 @@ class TextGenerator:
         seed: int | None = None,
         accept: Accept | None = None,
         redraw: int = 0,
+        kind: type[SampledSequence] = SampledSequence,
     ) -> Begin:
         """Check the arguments; return what begins the text of an index, for `decode` to go on.
 
-        Its first draw is that of number `redraw`.
+        Its first draw is that of number `redraw`. `kind` is what draws are made as.
 
         Raises:
             UsageError: an argument cannot be right, or is nothing for this model.
@@ -298,7 +299,7 @@ class TextGenerator:
 
         def draw(index: int, further: int = 0) -> SampledSequence:
             stream = random_stream(drawn, index, redraw + further)
-            return SampledSequence(sampler, max_length, prefix, stream)
+            return kind(sampler, max_length, prefix, stream)
 
         if accepts is None:
             return draw

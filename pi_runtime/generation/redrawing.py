@@ -92,40 +92,41 @@ class RedrawnSequence:
         self.done = False
         self.rejected = False
         """Whether it is done, and no draw was accepted."""
+        self.sequence = draw(0)
+        """The last draw."""
         self._draw = draw
         self._accept = accept
         self._tries = tries
-        self._sequence = draw(0)
-        if self._sequence.done:  # its prefix alone reaches the limit: nothing is drawn
+        if self.sequence.done:  # its prefix alone reaches the limit: nothing is drawn
             self.done = True
 
     @property
     def ids_read(self) -> int:
         """See `Sequence`."""
-        return self._sequence.ids_read
+        return self.sequence.ids_read
 
     @property
     def text(self) -> str:
         """The text, once it is done."""
-        return self._sequence.text if self.done else ""
+        return self.sequence.text if self.done else ""
 
     def settled(self) -> str:
         """Return what has been settled since the last call: all of it, once it is done."""
-        return self._sequence.settled() if self.done else ""
+        return self.sequence.settled() if self.done else ""
 
     def next_id(self) -> int:
         """See `Sequence`."""
-        return self._sequence.next_id()
+        return self.sequence.next_id()
 
     def take(self, probabilities: npt.NDArray[np.float32]) -> None:
         """See `Sequence`; judge the text when its last token is drawn."""
-        self._sequence.take(probabilities)
-        if not self._sequence.done:
+        self.sequence.take(probabilities)
+        if not self.sequence.done:
             return
-        if self._accept(self._sequence.text):
+        if self._accept(self.sequence.text):
             self.done = True
         elif self.draws < self._tries:
-            self._sequence = self._draw(self.draws)
+            self.sequence = self._draw(self.draws)
             self.draws += 1
         else:
             self.done = self.rejected = True

@@ -91,6 +91,14 @@ rnn-generate colab.tflite --interactive -n 1 | 2 | -n has no use with --interact
 rnn-generate colab.tflite --interactive --max-gen-length 300 | 2 | --max-gen-length has no use with --interactive – leave it out
 rnn-generate colab.tflite --interactive -o x | 2 | -o has no use with --interactive – leave it out
 rnn-generate colab.tflite --interactive --quiet | 2 | --quiet has no use with --interactive – leave it out
+rnn-generate colab.tflite --interactive --trace t.html | 2 | --trace has no use with --interactive – leave it out
+rnn-generate colab.tflite --trace t.html --json | 2 | --json has no use with --trace, which shows one text – leave it out
+rnn-generate colab.tflite --trace t.html --samples | 2 | --samples has no use with --trace, which shows one text – leave it out
+rnn-generate colab.tflite --trace t.html -n 2 | 2 | -n 2 has no use with --trace, which shows one text – leave it out
+rnn-generate colab.tflite --trace t.html --max-gen-length 2001 | 2 | --max-gen-length 2001 is more than a page of --trace shows – give 2000 or less
+rnn-generate colab.tflite --trace t.html -o ./t.html | 2 | t.html: is named with -o and with --trace – name two files
+rnn-generate colab.tflite --trace - | 2 | --trace - is no file – name a file, such as why.html
+rnn-generate --service x --trace t.html | 2 | --trace needs the model's file, which a service does not give – name the model file instead of the service
 rnn-generate colab.tflite --top-n 3 | 2 | --top-n has no use without --interactive – leave it out, or add --interactive
 rnn-generate colab.tflite --samples --temperature 1 | 2 | --temperature has no use with --samples, which has three of its own – leave it out
 rnn-generate colab.tflite --samples -0 | 2 | -0 has no use with --samples, which prints headings – leave it out
@@ -233,6 +241,7 @@ RNN_SOCKET={none} rnn-speak --text x | 1 | no service listens at {none} – star
 RNN_SOCKET={none} rnn-speak --stop | 1 | no service listens at {none} – start it, or unset RNN_SOCKET, which names it
 RNN_SOCKET={none} rnn-generate --backend numpy | 2 | --backend has no use with a service – name the model file instead of the service
 RNN_SOCKET={none} rnn-generate --interactive | 2 | --interactive is nothing that a service does – name the model file, or unset RNN_SOCKET
+RNN_SOCKET={none} rnn-generate --trace t.html | 2 | --trace needs the model's file, which a service does not give – name the model file instead of the service
 RNN_SOCKET={none} rnn-speak --wav - | 2 | --wav is nothing that a service does – name the model file, or add --local
 RNN_SOCKET={none} rnn-speak --wav a.wav | 2 | --wav is nothing that a service does – name the model file, or add --local
 """  # noqa: E501 - a mistake a line

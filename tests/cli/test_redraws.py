@@ -49,7 +49,7 @@ def test_texts_rejected_each_time_are_left_out_and_counted(model: Path) -> None:
     done = generate(model, *argv, "-0")
     assert (done.returncode, done.stdout) == (0, "".join(f"{text}\0" for text in left))
     assert f"; {20 - len(left)} of the texts left out, as rejected each time" in done.stderr
-    assert generate(model, *argv, "--separator", "--").stdout == "--".join(left) + "\n"
+    assert generate(model, *argv, "--separator=--").stdout == "--".join(left) + "\n"
     records = [json.loads(line) for line in generate(model, *argv, "--json").stdout.splitlines()]
     assert [record["text"] for record in records] == texts
     assert {record["draws"] for record in records} == {1, 2}

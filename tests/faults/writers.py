@@ -61,10 +61,10 @@ def _model(given: Path) -> None:
     )
 
 
-def _generate(*options: str) -> Callable[[Path], list[str]]:
+def _generate(*options: str, texts: int = TEXTS) -> Callable[[Path], list[str]]:
     return lambda given: [
         program("rnn-generate"), str(given / "m.tflite"), "--backend", "numpy", "--seed", "1",
-        "-n", str(TEXTS), "--max-gen-length", "30", "-q", *options,
+        "-n", str(texts), "--max-gen-length", "30", "-q", *options,
     ]  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def _old_log(given: Path, folder: Path) -> None:
     _model(given)
     record = {
         "text": OLD, "seed": 2, "index": 0, "temperature": (1.0,), "prefix": None, "options": {},
-        "backend": "numpy", "model": None, "version": "1",
+        "backend": "numpy", "model": None, "version": "1", "draws": 1,
     }  # fmt: skip
     with closing(TextLog(folder / "log")) as log:
         log.add(record, None)
@@ -144,6 +144,13 @@ def _logged(folder: Path) -> str:
     if not ordered or not all(_whole(f"{text}\n") for text, _ in rows[1:]):
         return "lost"
     return "old" if len(rows) == 1 else "new"
+
+
+def _page(folder: Path) -> str:
+    content = (folder / "out.html").read_text("utf-8")
+    if content == OLD:
+        return "old"
+    return "new" if content.endswith("</script>\n") else "lost"
 
 
 def _sound(folder: Path) -> str:
@@ -178,6 +185,12 @@ APPEND = Writer(
     _with_old("out.txt", OLD.encode()), _appended, frozenset({"out.txt"}),
 )  # fmt: skip
 LOG = Writer("rnn-generate --log", _generate("--log", "log"), _old_log, _logged, frozenset({"log"}))
+
+
+TRACE = Writer(
+    "rnn-generate --trace", _generate("--trace", "out.html", texts=1),
+    _with_old("out.html", OLD.encode()), _page, frozenset({"out.html"}),
+)  # fmt: skip
 SPEAK = Writer(
     "rnn-speak --wav", _speak, _with_old("out.wav", OLD.encode()), _sound, frozenset({"out.wav"})
 )
@@ -301,5 +314,5 @@ CONVERT = Writer(
     "rnn-convert", _convert, _old_model, _converted, frozenset({"f.tflite"}), slow=True
 )
 
-QUICK = (GENERATE, RECORDS, APPEND, SPEAK)
+QUICK = (GENERATE, RECORDS, APPEND, TRACE, SPEAK)
 WRITERS = (*QUICK, LOG, EPOCHS_FILES, TRAIN, CONVERT)
