@@ -34,7 +34,7 @@ def check_trace(args: argparse.Namespace) -> None:
     Raises:
         UsageError: it was asked for as well.
     """
-    refuse(args, ("samples", "json"), "with --trace, which shows one text")
+    refuse(args, ("samples", "json", "csv"), "with --trace, which shows one text")
     if args.n != 1:
         raise UsageError(
             f"-n {args.n} has no use with --trace, which shows one text", "leave it out"

@@ -49,6 +49,7 @@ def data_of(page: str) -> dict[str, Any]:
         ("--prefix", "eat on"),
         ("--temperature", "0.2..1.5", "--top-k", "5", "--repetition-penalty", "1.3"),
         ("--max-gen-length", "60", "--finish-sentence", "--stop", "ee", "--forbid", "t"),
+        ("--reject", "e{2}", "--reject", "t", "--tries", "500", "--temperature", "1"),
         ("-0",),
     ],
     ids=" ".join,
