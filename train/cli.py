@@ -15,7 +15,7 @@ from pi_runtime.cli.output import be_quiet, emit, note
 from pi_runtime.cli.parser import Parser, refuse
 from pi_runtime.cli.process import run, stop_if_interrupted
 from pi_runtime.cli.progress import open_bar
-from pi_runtime.errors import UsageError
+from pi_runtime.errors import Error, UsageError
 from train.settings import (
     BOUNDS,
     OPTIMIZERS,
@@ -247,7 +247,11 @@ def _tell_copies(weights: Path, texts: list[str], training: TrainSettings) -> No
     from pi_runtime.generation.generator import TextGenerator
     from train.copies import describe, find_copies
 
-    source = _read_source(weights)
+    try:
+        source = _read_source(weights)
+    except Error as error:  # the training is complete all the same
+        note(f"how much it copies is not known: {error}")
+        return
     backend = numpy_backend(source.network, source.config.max_length)
     generator = TextGenerator(backend, source.vocabulary, source.config)
     copies = find_copies(

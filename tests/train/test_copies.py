@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +14,8 @@ from pi_runtime import TextGenerator
 from pi_runtime.backends.reference import ReferenceBackend
 from pi_runtime.model.vocabulary import Vocabulary, words_of
 from tests.helpers.checkpoints import config_of, small_network, small_vocab
-from train import copies
+from train import TrainSettings, copies
+from train.cli import _tell_copies
 from train.copies import RUNS, Copies, describe, find_copies
 
 NETWORK = small_network(classes=20)
@@ -118,6 +120,15 @@ def test_it_is_said_in_a_line_for_each_temperature() -> None:
         "redraws such texts",
     ]
     assert [*describe([], lines)] == []
+
+
+def test_a_complete_training_does_not_fail_because_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("h5py")
+    _tell_copies(tmp_path / "none_weights.hdf5", ["a"], TrainSettings())
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("how much it copies is not known: ")
 
 
 def test_texts_of_nothing_are_no_copies() -> None:
