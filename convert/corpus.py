@@ -29,7 +29,7 @@ def read_corpus(paths: Sequence[Path], *, single_text: bool) -> list[str]:
         content = _read(path, room)
         room -= len(content)
         contents.append(_decoded(path, content))
-    if single_text:
+    if single_text and contents:
         return ["\n".join(content.rstrip("\n") for content in contents)]
     return [line for content in contents for line in content.split("\n") if line]
 

@@ -66,6 +66,12 @@ class Parser(argparse.ArgumentParser):
             note(f"note: {scan.repeated} is given twice; the last one counts")
         return found
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        # Before Python 3.13 argparse drops "--" also where it is the value of an option.
+        if action.option_strings and arg_strings == ["--"]:
+            return self._get_value(action, "--")
+        return super()._get_values(action, arg_strings)
+
     def _check_encoding(self, found: argparse.Namespace) -> None:
         """Refuse bytes that are not UTF-8, but in the name of a file."""
         for name, value in vars(found).items():

@@ -85,7 +85,9 @@ def test_each_text_is_logged_with_what_made_it(model: Path, tmp_path: Path) -> N
 def test_text_is_printed_as_without_a_log(model: Path, tmp_path: Path) -> None:
     for typed in ("--temperature 1", "-n 3", "-0", "-n 2 --separator=--", "-n 2 --samples"):
         argv = (model, "--seed", 3, *shlex.split(typed))
-        assert generate(*argv, "--log", tmp_path / "log").stdout == generate(*argv).stdout
+        logged_too, plain = generate(*argv, "--log", tmp_path / "log"), generate(*argv)
+        assert logged_too.returncode == plain.returncode == 0, logged_too.stderr
+        assert logged_too.stdout == plain.stdout
 
 
 AGAIN = [

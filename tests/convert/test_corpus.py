@@ -41,6 +41,11 @@ def refused(path: Path, content: bytes) -> str:
     return str(caught.value).removeprefix(str(path))
 
 
+@pytest.mark.parametrize("single_text", [False, True])
+def test_no_file_is_no_corpus(single_text: bool) -> None:
+    assert read_corpus([], single_text=single_text) == []
+
+
 def test_the_byte_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a b.txt"
     assert refused(path, b"abc\xe4") == (
