@@ -11,7 +11,6 @@ from pi_runtime.cli.arguments import (
     add_quiet,
     add_service,
     count,
-    model_is_named,
     target,
 )
 from pi_runtime.cli.generation_arguments import (
@@ -22,10 +21,10 @@ from pi_runtime.cli.generation_arguments import (
 from pi_runtime.cli.output import be_quiet, emit, note
 from pi_runtime.cli.parser import Parser, refuse, refuse_others
 from pi_runtime.cli.process import run
-from pi_runtime.cli.sources import ModelSource, ServiceSource, service_for
+from pi_runtime.cli.sources import ModelSource, ServiceSource, check_local, service_for
+from pi_runtime.cli.synthesis import SynthesisSource, add_synthesis, check_synthesis
 from pi_runtime.cli.text_output import Clock, chunks, separator
 from pi_runtime.errors import UsageError
-from pi_runtime.service.client import service_is_chosen
 
 TYPE_CHECKING = False  # see pi_runtime.cli.process
 if TYPE_CHECKING:
@@ -49,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
         "  rnn-generate colab.tflite -n 100 -o texts.txt\n"
         "  rnn-generate colab.tflite --append -o diary.txt\n"
         "  rnn-generate colab.tflite -n 100 -0 | xargs -0 -n 1 echo\n"
-        "  rnn-generate colab.tflite --interactive",
+        "  rnn-generate colab.tflite --interactive\n"
+        "  rnn-generate colab.tflite --synthesize poems.tflite -n 5",
     )
     add_model(parser)
     add_generation(parser, for_speech=False)
@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--top-n", type=count("top_n"), default=3, metavar="K", help="of K tokens (default 3)"
     )
+    add_synthesis(parser)
     parser.add_argument("--json", action="store_true", help="a JSON object per text, one per line")
     parser.add_argument(
         "-o",
@@ -102,7 +103,7 @@ def _generate(argv: list[str]) -> int:
     be_quiet(args.quiet)
     if args.interactive:
         return _interact(args)
-    source = service_for(args) or ModelSource(args)
+    source = SynthesisSource(args) if args.synthesize else service_for(args) or ModelSource(args)
     sampling = sampling_options(args)
     runs = [sampling]
     if args.samples:
@@ -123,7 +124,7 @@ def _generate(argv: list[str]) -> int:
 
 def _write(
     args: argparse.Namespace,
-    source: ModelSource | ServiceSource,
+    source: ModelSource | ServiceSource | SynthesisSource,
     runs: list[dict[str, Any]],
     clock: Clock,
 ) -> None:
@@ -151,6 +152,7 @@ def _check(args: argparse.Namespace) -> None:
         refuse_others(args, used, "with --interactive")
     else:
         refuse(args, ("top_n",), "without --interactive", "leave it out, or add --interactive")
+    check_synthesis(args)
     if args.samples:
         refuse(args, ("temperature",), "with --samples, which has three of its own")
         refuse(args, ("null",), "with --samples, which prints headings")
@@ -165,11 +167,7 @@ def _check(args: argparse.Namespace) -> None:
 def _interact(args: argparse.Namespace) -> int:
     from pi_runtime.cli.interactive import interact
 
-    if service_is_chosen() and not (args.local or model_is_named(args.model)):
-        raise UsageError(
-            "--interactive is nothing that a service does",
-            "name the model file, or unset RNN_SOCKET",
-        )
+    check_local(args, "--interactive")
     emit(f"{interact(ModelSource(args).generator, args.prefix, args.top_n)}\n")
     return 0
 

@@ -73,6 +73,18 @@ class ServiceSource:
         return [DrawnText(index, text) for index, text in enumerate(reply["texts"])]
 
 
+def check_local(args: argparse.Namespace, option: str) -> None:
+    """Check that an option which no service knows is not asked of one.
+
+    Raises:
+        UsageError: a service was chosen by `$RNN_SOCKET`.
+    """
+    if service_is_chosen() and not (args.local or model_is_named(args.model)):
+        raise UsageError(
+            f"{option} is nothing that a service does", "name the model file, or unset RNN_SOCKET"
+        )
+
+
 def service_for(args: argparse.Namespace) -> ServiceSource | None:
     """Return the service, if one is to generate: it was named, or is up and can do what is asked.
 
