@@ -59,7 +59,8 @@ def check_synthesis(args: argparse.Namespace) -> None:
         if "temperature" not in args.given:
             args.temperature = SYNTHESIS_SCHEDULE
     else:
-        refuse(args, ("stop_tokens",), "without --synthesize")
+        advice = "leave it out, or add --synthesize"
+        refuse(args, ("stop_tokens",), "without --synthesize", advice)
 
 
 class SynthesisSource:
