@@ -24,6 +24,7 @@ TYPE_CHECKING = False  # typing itself would cost a warm one-off a tenth of its 
 if TYPE_CHECKING:
     from pi_runtime.generation.generator import TextGenerator
     from pi_runtime.generation.params import SamplingParams
+    from pi_runtime.generation.synthesis import synthesize, synthesize_to_file
 
 __all__ = [
     "BackendError",
@@ -35,11 +36,15 @@ __all__ = [
     "TextGenerator",
     "UsageError",
     "__version__",
+    "synthesize",
+    "synthesize_to_file",
 ]
 
 _MODULES = {
     "SamplingParams": "pi_runtime.generation.params",
     "TextGenerator": "pi_runtime.generation.generator",
+    "synthesize": "pi_runtime.generation.synthesis",
+    "synthesize_to_file": "pi_runtime.generation.synthesis",
 }
 
 

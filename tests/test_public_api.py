@@ -30,6 +30,8 @@ PUBLIC = {
         "TextGenerator",
         "UsageError",
         "__version__",
+        "synthesize",
+        "synthesize_to_file",
     ],
     "pi_runtime.speech": [
         "Aplay",

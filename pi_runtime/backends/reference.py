@@ -54,12 +54,22 @@ def window_attention(
     return _attended(network, windows, lambda array: array.astype(dtype))[1]
 
 
+def window_vectors(network: Network, windows: npt.NDArray[np.integer[Any]]) -> FloatArray:
+    """Return what the attention makes of each window, which the output layer reads, [N, F]."""
+    return _averages(network, windows, lambda array: array)
+
+
 def _probabilities(
     network: Network, windows: npt.NDArray[np.integer[Any]], cast: Cast
 ) -> FloatArray:
-    every, weights = _attended(network, windows, cast)
-    average = np.einsum("nt,ntf->nf", weights, every)
+    average = _averages(network, windows, cast)
     return _softmax(average @ cast(network.output_kernel) + cast(network.output_bias))
+
+
+def _averages(network: Network, windows: npt.NDArray[np.integer[Any]], cast: Cast) -> FloatArray:
+    every, weights = _attended(network, windows, cast)
+    average: FloatArray = np.einsum("nt,ntf->nf", weights, every)
+    return average
 
 
 def _attended(

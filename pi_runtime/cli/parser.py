@@ -24,7 +24,7 @@ PROSE = ("prefix", "text", "command", "stop_at")
 LAST_COUNTS = ("prefix",)
 """Options that may be given again, as to a command that holds one already."""
 
-FILES = ("model", "log")
+FILES = ("model", "log", "synthesize")
 """Arguments that name a file as text, not as a `Path`."""
 
 DASHES = "–—−"

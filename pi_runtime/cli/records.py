@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from pi_runtime.cli.sources import ModelSource, ServiceSource
+    from pi_runtime.cli.sources import Source
     from pi_runtime.cli.text_output import Clock
     from pi_runtime.generation.drawn import DrawnText
 
@@ -36,7 +36,7 @@ class Run:
 
     def __init__(
         self,
-        source: ModelSource | ServiceSource,
+        source: Source,
         prefix: str | None,
         sampling: dict[str, Any],
         clock: Clock,

@@ -16,14 +16,30 @@ from pi_runtime.service.limits import TEXTS, TOKENS
 TYPE_CHECKING = False  # see pi_runtime.cli.process
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
+    from typing import Any, Protocol
+
+    class Source(Protocol):
+        """Where texts come from."""
+
+        seed: int
+        backend: str
+        """What computes, for people to read."""
+        path: str | None
+        """Of the model file, where one is known."""
+        sha256: str | None
+
+        def pieces(self, args: argparse.Namespace, sampling: dict[str, Any]) -> Iterable[str]:
+            """Return the only text, as it comes."""
+
+        def texts(self, args: argparse.Namespace, sampling: dict[str, Any]) -> Iterable[DrawnText]:
+            """Return the texts."""
 
 
 class ModelSource:
     """A model in this process."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        self.path = model_path(args.model)
+        self.path: str | None = model_path(args.model)
         # Here, not above: --help, a mistyped option and the service's reply need no NumPy.
         from pi_runtime.generation.generator import TextGenerator
         from pi_runtime.generation.params import SamplingParams
@@ -54,9 +70,9 @@ class ServiceSource:
     """The service's model, which is loaded already; otherwise as `ModelSource`."""
 
     backend = "by the service"
-    path = None
-    """Of the model, which the reply does not tell."""
-    sha256 = None
+    path: str | None = None
+    """The reply does not tell it."""
+    sha256: str | None = None
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.seed = int.from_bytes(os.urandom(4)) if args.seed is None else args.seed
@@ -76,6 +92,18 @@ class ServiceSource:
             warn_about_prefix(reply["unknown"])
             self._warned = True
         return [DrawnText(index, text) for index, text in enumerate(reply["texts"])]
+
+
+def check_local(args: argparse.Namespace, option: str) -> None:
+    """Check that an option which no service knows is not asked of one.
+
+    Raises:
+        UsageError: a service was chosen by `$RNN_SOCKET`.
+    """
+    if service_is_chosen() and not (args.local or model_is_named(args.model)):
+        raise UsageError(
+            f"{option} is nothing that a service does", "name the model file, or unset RNN_SOCKET"
+        )
 
 
 def service_for(args: argparse.Namespace) -> ServiceSource | None:

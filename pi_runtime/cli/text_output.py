@@ -16,13 +16,18 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pi_runtime.cli.copies import Copies
-    from pi_runtime.cli.sources import ModelSource, ServiceSource
+    from pi_runtime.cli.sources import Source
     from pi_runtime.cli.text_log import TextLog
     from pi_runtime.generation.drawn import DrawnText
 
 
 def separator(text: str) -> str:
     """Read a separator with its escapes."""
+    return unescaped(text, "--separator", "; for NUL take -0")
+
+
+def unescaped(text: str, option: str, more: str = "") -> str:
+    """Read the escapes in an option's value; `more` is advice for the one who writes others."""
     known = {"n": "\n", "t": "\t", "\\": "\\"}
     letters = iter(text)
     found = ""
@@ -30,9 +35,7 @@ def separator(text: str) -> str:
         if letter == "\\":
             escape = next(letters, "")
             if escape not in known:
-                raise UsageError(
-                    f"--separator has \\{escape}", r"write \n, \t or \\; for NUL take -0"
-                )
+                raise UsageError(f"{option} has \\{escape}", rf"write \n, \t or \\{more}")
             letter = known[escape]
         found += letter
     return found
@@ -66,7 +69,7 @@ class Clock:
 
 
 def chunks(
-    source: ModelSource | ServiceSource,
+    source: Source,
     args: argparse.Namespace,
     runs: list[dict[str, Any]],
     clock: Clock,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pi_runtime import checks
 from pi_runtime.backends.base import Backend
@@ -22,6 +23,7 @@ from pi_runtime.generation.sampling import Sampler, random_seed, random_stream
 from pi_runtime.generation.sequence import SampledSequence
 from pi_runtime.model.file import ModelFile
 from pi_runtime.model.manifest import Config
+from pi_runtime.model.network import Network
 from pi_runtime.model.ngrams import NgramSet
 from pi_runtime.model.vocabulary import Vocabulary
 
@@ -53,7 +55,9 @@ class TextGenerator:
         *,
         ngrams: NgramSet | None = None,
         sha256: str | None = None,
+        network: Callable[[], Network] | None = None,
     ) -> None:
+        """Put a generator together; `network` reads the weights, for what needs more than text."""
         self.backend = backend
         self.vocabulary = vocabulary
         self.config = config
@@ -63,6 +67,7 @@ class TextGenerator:
         """What the network was trained on, if the model file says so."""
         self.sha256 = sha256
         """Of the model file, if it came from one."""
+        self._network = network
 
     @classmethod
     def load(
@@ -99,6 +104,7 @@ class TextGenerator:
             loaded.fallback_reason,
             ngrams=model.ngrams(),
             sha256=model.sha256,
+            network=model.network,
         )
 
     def stream(
@@ -304,6 +310,63 @@ class TextGenerator:
         if accepts is None:
             return draw
         return lambda index: RedrawnSequence(partial(draw, index), accepts, params.tries)
+
+    def encode_text_vectors(
+        self,
+        texts: str | Iterable[str],
+        pca_dims: int | None = 50,
+        tsne_dims: int | None = None,
+        tsne_seed: int | None = None,
+        return_pca: bool = False,
+        return_tsne: bool = False,
+    ) -> Any:
+        """Return what the network makes of each text's first tokens, float32 [N, F].
+
+        With `pca_dims` they become [N, pca_dims] by scikit-learn's PCA, then with `tsne_dims`
+        [N, tsne_dims] by its t-SNE. `return_pca` and `return_tsne` return a list instead: the
+        vectors, then these objects of scikit-learn's. See `pi_runtime.generation.vectors`.
+
+        >>> generator = TextGenerator.load("colab.tflite")
+        >>> generator.encode_text_vectors(["eat a stone", "tea"], pca_dims=None).shape
+        (2, 16)
+
+        Raises:
+            UsageError: an argument cannot be right, there are fewer texts than `pca_dims`, or
+                scikit-learn is not installed.
+            ModelFileError: the weights are damaged.
+        """
+        from pi_runtime.generation import vectors
+
+        encoded = vectors.encode(self._weights(), self.vocabulary, self.config, texts)
+        return vectors.reduced(encoded, pca_dims, tsne_dims, tsne_seed, return_pca, return_tsne)
+
+    def similarity(
+        self, text: str, texts: Iterable[str], use_pca: bool = True
+    ) -> list[tuple[str, float]]:
+        """Return the texts with the cosine of the angle between their vector and that of `text`.
+
+        The most similar one comes first. `use_pca` compares 50 dimensions, which takes 50 texts.
+
+        >>> generator = TextGenerator.load("colab.tflite")
+        >>> found = generator.similarity("tea", ["stone", "tea"], use_pca=False)
+        >>> [(text, round(cosine, 3)) for text, cosine in found][0]
+        ('tea', 1.0)
+
+        Raises:
+            UsageError: an argument cannot be right, there are fewer texts than 50 with `use_pca`,
+                or scikit-learn is not installed.
+            ModelFileError: the weights are damaged.
+        """
+        from pi_runtime.generation import vectors
+
+        compared = [checks.text("text", text), *checks.texts("texts", texts)]
+        encoded = vectors.encode(self._weights(), self.vocabulary, self.config, compared)
+        return vectors.ranked(compared[1:], encoded, use_pca=checks.truth("use_pca", use_pca))
+
+    def _weights(self) -> Network:
+        if self._network is None:
+            raise UsageError("this generator knows no weights", "make it with TextGenerator.load")
+        return self._network()
 
 
 def _accepted(drawn: Iterator[DrawnText]) -> Iterator[str]:

@@ -176,7 +176,7 @@ def test_ids_without_a_token_have_no_rank() -> None:
 def test_the_weights_are_those_of_keras() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "default",
-         "tests/generation/with_keras.py"],
+         "tests/generation/attention_with_keras.py"],
         capture_output=True, text=True, timeout=1200, cwd=ROOT,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Hold rnn-train against textgenrnn 1.4.1 itself, in a Python 3.7 with TensorFlow 1.15.
+"""Hold this package against textgenrnn itself, in a Python 3.7 with TensorFlow 1.15.
 
     python -m tests.manual.against_textgenrnn --python PYTHON3.7 WHAT TEXT.txt
 
@@ -10,6 +10,8 @@ WHAT is one of:
 - `loss`: both train from scratch on the same text with the same optimizer, --runs times for
   --epochs epochs; the mean losses of the last epoch are compared
 - `speed`: samples per second, alternating
+- `vectors`: the vectors and cosines of lines of the text, on every checkpoint of ../shared/zoo
+- `synthesize`: texts of several of these checkpoints, seed for seed, by textgenrnn 2.0.0's own code
 
 `scripts/benchmark` makes such a Python in .venv-bench/textgenrnn.
 """
@@ -25,9 +27,15 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import mean, median
+from typing import Any
 
+import numpy as np
+
+from pi_runtime import TextGenerator, synthesize
+from pi_runtime.model.file import ModelFile
 from tests.helpers.commands import program, run_command
 from tests.helpers.terminal import on_a_terminal
+from tests.helpers.zoo import catalog, weights_of
 
 GENERATE = """
 import json, sys
@@ -117,6 +125,50 @@ losses = [float(t.model.train_on_batch(x, np.eye(t.num_classes)[y]))
 json.dump(losses, open(sys.argv[1] + "/theirs.json", "w"))
 """
 )
+VECTORS = """
+import json, sys
+from textgenrnn import textgenrnn
+job = json.load(open(sys.argv[1]))
+model = textgenrnn(job["weights"], job["vocab"], job["config"])
+texts = job["texts"]
+json.dump({"vectors": model.encode_text_vectors(texts, pca_dims=None).tolist(),
+           "cosines": [(text, float(cosine)) for text, cosine
+                       in model.similarity(texts[0], texts, use_pca=False)]},
+          open(sys.argv[2], "w"))
+"""
+SYNTHESIZE = """
+import json, random, sys
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from tensorflow import config
+config.get_visible_devices = lambda kind=None: []  # which TensorFlow 1.15 has elsewhere
+from textgenrnn import textgenrnn
+from textgenrnn.utils import synthesize
+job = json.load(open(sys.argv[2]))
+models = []
+for weights, vocab, settings in job["models"]:
+    textgenrnn.config = {}  # one for all models, if each does not get its own
+    models.append(textgenrnn(weights, vocab, settings))
+found = []
+for seed in range(job["seeds"]):
+    random.seed(seed)
+    np.random.seed(seed)
+    found += synthesize(list(models), 1, return_as_list=True, **job["options"])
+json.dump(found, open(sys.argv[3], "w"))
+"""
+TOGETHER: list[tuple[list[str], dict[str, object]]] = [
+    (["stock", "captions-cudnn"], {}),
+    (["stock", "billionaire", "poroshki-russian"], {"temperature": [1.0, 0.5]}),
+    (["stock", "poroshki-russian"], {"temperature": 0.7, "prefix": "Once upon a time, "}),
+    (["poroshki-russian", "griffin-4x64-bidir-cudnn"], {"temperature": 0.8, "stop_tokens": []}),
+    (["stock", "modi-devanagari"], {"temperature": 0.8, "stop_tokens": ["e", " "]}),
+    (["abba-words-cudnn", "bon-iver-words-2x15-bidir"], {"temperature": 1.0}),
+    (["speech-russian-words", "abba-words-cudnn"], {"temperature": 1.0, "prefix": "you, it!"}),
+    (["stock", "abba-words-cudnn"], {"temperature": [1.0, 0.5], "prefix": "You, it!"}),
+    (["brand-names-bidir-window4", "hp-names-8x16-bidir"], {"temperature": 1.0}),
+]
+"""Models that write a text together, and the options of `synthesize`."""
+WHAT = ("texts", "steps", "loss", "speed", "vectors", "synthesize")
 NETWORKS: dict[str, dict[str, object]] = {
     "2×128": {"rnn_size": 128},
     "2×64 bidirectional": {"rnn_size": 64, "rnn_bidirectional": True},
@@ -243,10 +295,76 @@ def compare_speed(python: str, text: Path, turns: int = 3) -> bool:
     return ratio >= 1.5
 
 
+def compare_vectors(python: str, text: Path) -> bool:
+    lines = [line for line in text.read_text("utf-8").splitlines() if line][:60]
+    good = True
+    for entry in catalog("convert"):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            path, (weights, vocab, config) = converted(entry, folder)
+            job = {"weights": weights, "vocab": vocab, "config": config, "texts": lines}
+            (folder / "job.json").write_text(json.dumps(job))
+            run_textgenrnn(python, VECTORS, folder / "job.json", folder / "theirs.json")
+            theirs = json.loads((folder / "theirs.json").read_text())
+            ours = TextGenerator.load(path)
+        vectors = ours.encode_text_vectors(lines, pca_dims=None)
+        cosines = dict(ours.similarity(lines[0], lines, use_pca=False))
+        moved = float(np.abs(vectors - np.array(theirs["vectors"])).max())
+        turned = max(abs(cosines[line] - cosine) for line, cosine in theirs["cosines"])
+        good &= turned < 1e-4 or "chaotic" in entry
+        print(f"{entry['name']:<34} vectors {moved:.1e}, cosines {turned:.1e}", flush=True)
+    return good
+
+
+def compare_synthesized(python: str, seeds: int = 5) -> bool:
+    good = True
+    entries = {entry["name"]: entry for entry in catalog("convert")}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        theirs = folder / "textgenrnn"
+        subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", "--no-deps", "--target", theirs,
+             "textgenrnn==2.0.0", "tqdm"],
+            check=True,
+        )  # fmt: skip
+        names = dict.fromkeys(each for models, _ in TOGETHER for each in models)
+        models = {each: converted(entries[each], folder) for each in names}
+        for together, options in TOGETHER:
+            job: dict[str, Any] = {
+                "models": [models[each][1] for each in together],
+                "options": {"max_gen_length": 80, **options},
+                "seeds": seeds,
+            }
+            (folder / "job.json").write_text(json.dumps(job))
+            argv = (theirs, folder / "job.json", folder / "theirs.json")
+            run_textgenrnn(python, SYNTHESIZE, *argv)
+            expected = json.loads((folder / "theirs.json").read_text())
+            generators = [TextGenerator.load(models[each][0]) for each in together]
+            found = [
+                synthesize(generators, seed=seed, **job["options"])[0] for seed in range(seeds)
+            ]
+            equal = sum(a == b for a, b in zip(found, expected, strict=True))
+            print(f"{' + '.join(together):<60} {equal} of {seeds} texts equal", flush=True)
+            good &= equal == seeds
+    return good
+
+
+def converted(entry: dict[str, Any], folder: Path) -> tuple[Path, tuple[str, str, str]]:
+    """Return a checkpoint's model file, and its three files as textgenrnn takes them."""
+    path = folder / f"{entry['name']}.tflite"
+    done = run_command("rnn-convert", weights_of(entry), "-o", path)
+    assert done.returncode == 0, done.stderr
+    model = ModelFile(path)
+    vocab, config = (folder / f"{entry['name']}_{part}.json" for part in ("vocab", "config"))
+    vocab.write_text(json.dumps(model.vocabulary.ids))
+    config.write_text(json.dumps(model.config.to_json(model.vocabulary)))
+    return path, (str(weights_of(entry)), str(vocab), str(config))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--python", required=True, help="one with textgenrnn 1.4.1")
-    parser.add_argument("what", choices=("texts", "steps", "loss", "speed"))
+    parser.add_argument("what", choices=WHAT)
     parser.add_argument("text", type=Path)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=10)
@@ -256,6 +374,12 @@ def main() -> int:
         return not compare_texts(args.python, text)
     if args.what == "steps":
         return not compare_steps(args.python, text)
+    if args.what in ("vectors", "synthesize") and not catalog("convert"):
+        parser.error("there is no ../shared/zoo beside the checkout")
+    if args.what == "vectors":
+        return not compare_vectors(args.python, text)
+    if args.what == "synthesize":
+        return not compare_synthesized(args.python)
     if args.what == "loss":
         return not compare_loss(args.python, text, args.runs, args.epochs)
     return not compare_speed(args.python, text)
