@@ -25,6 +25,7 @@ PUBLIC = {
         "BackendError",
         "Error",
         "ModelFileError",
+        "RejectedError",
         "SamplingParams",
         "SpeechError",
         "TextGenerator",
