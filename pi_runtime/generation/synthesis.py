@@ -196,7 +196,7 @@ class _Writer:
         self._start = [] if generator.vocabulary.single_text else [START]
         self.limit = params.max_gen_length + (0 if self._start else self._max_length)
         """The tokens that a text may have in this model's eyes, its start token counted."""
-        self._read: list[str] | None = None
+        self._begin([])
 
     def turn(self, text: str) -> _Turn:
         """Go on with a text, up to a stop token."""
@@ -204,15 +204,17 @@ class _Writer:
         before = len(tokens)
         length = len(self._start) + before or 1  # a single_text model begins with an empty token
         ended = False
+        if length < self.limit:
+            self._catch_up(tokens)
         while length < self.limit:
-            probabilities = self._probabilities(tokens)
             token_id = self._sampler.draw(
-                probabilities, self._sequence.token_ids, length, self.limit, self._random
+                self._probabilities(), self._sequence.token_ids, length, self.limit, self._random
             )
             token = self._vocabulary.token(token_id)
             if token == START:
                 return _Turn(self._joined(tokens), len(tokens) - before + 1, True)
             tokens.append(token)
+            self._add(token)
             length += 1
             ended = length >= self.limit
             if token in self._stops or self._vocabulary.word_level or not self._stops:
@@ -228,21 +230,27 @@ class _Writer:
     def _joined(self, tokens: list[str]) -> str:
         return clean_up(" ".join(tokens)) if self._vocabulary.word_level else "".join(tokens)
 
-    def _probabilities(self, tokens: list[str]) -> Probabilities:
-        """Read what is new in the text; all of it, if what was read is not its beginning."""
-        if self._read is None or tokens[: len(self._read)] != self._read:
+    def _catch_up(self, tokens: list[str]) -> None:
+        """Take what is new in the text; all of it, if what was taken is not its beginning."""
+        if not self._taken or tokens[: len(self._taken)] != self._taken:
             self._begin(tokens)
-        else:
-            for token in tokens[len(self._read) :]:
-                self._sequence.add(token, self._vocabulary.id(token))
-        self._read = list(tokens)
-        while self._sequence.waiting:
-            next(self._steps)
-        return self._sequence.probabilities
+        for token in tokens[len(self._taken) :]:
+            self._add(token)
 
     def _begin(self, tokens: list[str]) -> None:
-        """Read the last T tokens of a text in an empty window."""
+        """Take the last T tokens of a text into an empty window."""
+        self._taken = list(tokens)
         self._sequence = ChosenSequence(
             self._vocabulary, self._max_length, [*self._start, *tokens], hidden=len(self._start)
         )
         self._steps = decode(self._backend, [self._sequence])
+
+    def _add(self, token: str) -> None:
+        self._taken.append(token)
+        self._sequence.add(token, self._vocabulary.id(token))
+
+    def _probabilities(self) -> Probabilities:
+        """Read what was taken; return the probabilities of the token after it, [V]."""
+        while self._sequence.waiting:
+            next(self._steps)
+        return self._sequence.probabilities
