@@ -22,6 +22,7 @@ from pi_runtime.cli.generation_arguments import (
 from pi_runtime.cli.output import be_quiet, emit, note
 from pi_runtime.cli.parser import Parser, refuse, refuse_others
 from pi_runtime.cli.process import run
+from pi_runtime.cli.shards import add_shards, check_shards, write_shards
 from pi_runtime.cli.sources import ModelSource, ServiceSource, service_for
 from pi_runtime.cli.text_output import Clock, chunks, separator
 from pi_runtime.errors import UsageError
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         "  rnn-generate colab.tflite -n 100 -o texts.txt\n"
         "  rnn-generate colab.tflite --append -o diary.txt\n"
         "  rnn-generate colab.tflite -n 100 -0 | xargs -0 -n 1 echo\n"
+        "  rnn-generate colab.tflite -n 1000000 --shards texts\n"
         "  rnn-generate colab.tflite --interactive",
     )
     add_model(parser)
@@ -91,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     between.add_argument(
         "-0", "--null", action="store_true", help="end each text with NUL, as for xargs -0"
     )
+    add_shards(parser)
     add_service(parser)
     add_quiet(parser)
     return parser
@@ -102,6 +105,9 @@ def _generate(argv: list[str]) -> int:
     be_quiet(args.quiet)
     if args.interactive:
         return _interact(args)
+    if args.shards:
+        write_shards(args, sampling_options(args))
+        return 0
     source = service_for(args) or ModelSource(args)
     sampling = sampling_options(args)
     runs = [sampling]
@@ -110,7 +116,7 @@ def _generate(argv: list[str]) -> int:
     clock = Clock()
     if args.output is not None:
         _write(args, source, runs, clock)
-    elif args.n == 1 and not args.json and not args.samples:
+    elif args.n == 1 and not (args.json or args.samples or args.shard):
         for piece in source.pieces(args, sampling):
             emit(clock.count(piece))
         emit("\0" if args.null else "\n")
@@ -156,6 +162,7 @@ def _check(args: argparse.Namespace) -> None:
         refuse(args, ("null",), "with --samples, which prints headings")
     if args.json:
         refuse(args, ("separator", "null"), "with --json, which gives each text a line")
+    check_shards(args)
     if args.service:
         refuse(
             args, ("model", "local"), "with --service", "name the model file, or the service alone"

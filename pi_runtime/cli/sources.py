@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 
-from pi_runtime.cli.arguments import model_is_named, model_path, warn_about_prefix
-from pi_runtime.cli.output import note
+from pi_runtime.cli.arguments import model_is_named, model_path, note_fallback, warn_about_prefix
 from pi_runtime.cli.parser import refuse
+from pi_runtime.cli.shards import asked
 from pi_runtime.errors import UsageError
 from pi_runtime.generation.drawn import DrawnText
 from pi_runtime.service.client import ask, check_is_there, service_is_chosen, service_is_open
@@ -32,8 +32,7 @@ class ModelSource:
         self._params = SamplingParams
         self.generator = TextGenerator.load(path, args.backend, args.threads)
         self.backend = self.generator.backend.name
-        if self.generator.fallback_reason:
-            note(f"note: {self.generator.fallback_reason}; {self.backend} computes instead")
+        note_fallback(self.generator)
         if args.prefix:
             warn_about_prefix(self.generator.vocabulary.unknown(args.prefix))
         self.seed = random_seed() if args.seed is None else args.seed
@@ -43,10 +42,17 @@ class ModelSource:
         params = self._params(**sampling)
         return self.generator.stream(args.prefix, seed=self.seed, params=params)
 
-    def texts(self, args: argparse.Namespace, sampling: dict[str, Any]) -> Iterable[DrawnText]:
-        """Return the texts."""
+    def texts(
+        self, args: argparse.Namespace, sampling: dict[str, Any], indices: range | None = None
+    ) -> Iterable[DrawnText]:
+        """Return the texts that are asked for, or those of other numbers."""
         params = self._params(**sampling)
-        return self.generator.drawn(args.n, args.prefix, seed=self.seed, params=params)
+        numbers = asked(args) if indices is None else indices
+        if not numbers:
+            return ()
+        return self.generator.drawn(
+            len(numbers), args.prefix, seed=self.seed, params=params, first=numbers.start
+        )
 
 
 class ServiceSource:
@@ -63,8 +69,10 @@ class ServiceSource:
         """See `ModelSource`."""
         return (drawn.text for drawn in self.texts(args, sampling))
 
-    def texts(self, args: argparse.Namespace, sampling: dict[str, Any]) -> Iterable[DrawnText]:
-        """See `ModelSource`."""
+    def texts(
+        self, args: argparse.Namespace, sampling: dict[str, Any], indices: range | None = None
+    ) -> Iterable[DrawnText]:
+        """See `ModelSource`; a service has no parts."""
         members = {"n": args.n, "prefix": args.prefix or "", "seed": self.seed, **sampling}
         reply = ask("generate", service=self._name, **members)
         if not self._warned:
@@ -85,7 +93,7 @@ def service_for(args: argparse.Namespace) -> ServiceSource | None:
     large = args.n > TEXTS or args.n * args.max_gen_length > TOKENS
     if service_is_chosen(args.service):
         instead = "name the model file instead of the service"
-        refuse(args, ("backend", "threads"), "with a service", instead)
+        refuse(args, ("backend", "threads", "shard"), "with a service", instead)
         if large:
             raise UsageError(
                 f"-n {args.n} of {args.max_gen_length} tokens is more than a service does, "
@@ -94,5 +102,5 @@ def service_for(args: argparse.Namespace) -> ServiceSource | None:
             )
         check_is_there(args.service)
         return ServiceSource(args)
-    special = args.backend != "auto" or args.threads != 1
+    special = args.backend != "auto" or args.threads != 1 or args.shard
     return None if large or special or not service_is_open() else ServiceSource(args)

@@ -8,6 +8,7 @@ import sys
 import time
 
 from pi_runtime.cli.progress import DELAY, counted, open_bar
+from pi_runtime.cli.shards import asked
 from pi_runtime.errors import UsageError
 
 TYPE_CHECKING = False  # see pi_runtime.cli.process
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pi_runtime.cli.sources import ModelSource, ServiceSource
+    from pi_runtime.generation.drawn import DrawnText
 
 
 def separator(text: str) -> str:
@@ -67,7 +69,8 @@ def chunks(
 
     A bar shows how far it is, unless the texts go to the terminal themselves.
     """
-    total = args.n * len(runs)
+    numbers = asked(args)
+    total = len(numbers) * len(runs)
     more = args.append and args.output.is_file() and args.output.stat().st_size > 0
     silent = args.quiet or total == 1 or (args.output is None and sys.stdout.isatty())
     bar = open_bar(total, quiet=silent, unit="text", leave=False, delay=DELAY)
@@ -78,6 +81,9 @@ def chunks(
                 yield f"{apart}# temperature {sampling['temperature'][0]}\n"
             begun = clock.seconds()
             between = Between(args, more=more and not args.samples)
+            if numbers and numbers.start and not args.json:
+                # The last text of the part before, which decides what stands behind it.
+                between.follow(*source.texts(args, sampling, range(numbers.start)[-1:]))
             for drawn in counted(source.texts(args, sampling), bar):
                 index, text = drawn.index, clock.count(drawn.text)
                 if not args.json:
@@ -107,6 +113,10 @@ class Between:
         self._separator = "\0" if args.null else args.separator
         self._end = "\0" if args.null else "\n"
         self._broken: bool | None = False if more else None
+
+    def follow(self, before: DrawnText) -> None:
+        """Let the texts follow one that is written elsewhere."""
+        self._broken = "\n" in before.text
 
     def around(self, text: str, *, last: bool) -> str:
         """Return a text with what belongs before and behind it."""
