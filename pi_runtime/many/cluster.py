@@ -47,19 +47,21 @@ def computed(
         todo = iter(shards)
         running: dict[str, int] = {}
 
-        def start() -> Iterator[Any]:
+        def start() -> list[Any]:
             at_once = 2 * max(1, sum(client.nthreads().values()))
+            futures = []
             for shard in islice(todo, max(0, at_once - len(running))):
                 future = client.submit(
                     _compute, content, json.dumps(plan.to_json()), shard, backend, threads,
                     __version__, key=f"texts-{plan.digest}-{shard}", retries=RETRIES,
                 )  # fmt: skip
                 running[future.key] = shard
-                yield future
+                futures.append(future)
+            return futures
 
         from distributed import as_completed
 
-        under_way = as_completed(list(start()), loop=client.loop)
+        under_way = as_completed(start(), loop=client.loop)
         for future in under_way:
             shard = running.pop(future.key)
             texts, name = _result(future, shard)
@@ -124,8 +126,7 @@ def _client(address: str) -> Iterator[Any]:
     import logging
 
     # What goes wrong comes as an exception; a worker that dies is no error.
-    for name in ("distributed", "bokeh", "tornado"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.disable(logging.CRITICAL)
     kind, _, workers = address.partition(":")
     with contextlib.ExitStack() as opened:
         if kind == LOCAL:

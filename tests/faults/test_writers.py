@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.shim import needs_compiler
 from tests.faults.table import Result, Trial
-from tests.faults.writers import EPOCHS_FILES, QUICK, WRITERS, Writer
+from tests.faults.writers import EPOCHS_FILES, QUICK, SHARDS, WRITERS, Writer
 from tests.helpers.commands import needs_tensorflow
 
 pytestmark = [needs_compiler, pytest.mark.timeout(1200)]
@@ -45,6 +45,13 @@ def test_each_fault_at_each_point(writer: Writer, tmp_path: Path) -> None:
 @pytest.mark.parametrize("writer", QUICK, ids=names(QUICK))
 def test_killed_at_any_moment(writer: Writer, tmp_path: Path) -> None:
     trial = Trial(writer, tmp_path)
+    assert_nothing_was_lost([trial.kill(seconds) for seconds in trial.moments(5)])
+
+
+def test_some_faults_of_a_folder_of_shards(tmp_path: Path) -> None:
+    trial = Trial(SHARDS, tmp_path)
+    points = random.Random(0).sample(trial.points_and_kinds(), 3 * SAMPLE)
+    assert_nothing_was_lost([trial.fault(*point) for point in points])
     assert_nothing_was_lost([trial.kill(seconds) for seconds in trial.moments(5)])
 
 
