@@ -10,7 +10,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-KINDS = ("archive", "artefact", "hdf5", "protocol", "sidecars", "ssh_command", "text", "training")
+KINDS = (
+    "archive", "artefact", "hdf5", "protocol", "shards", "sidecars", "ssh_command", "text",
+    "training",
+)  # fmt: skip
 
 HANG_SECONDS = 10.0
 """What takes longer counts as a hang."""
