@@ -28,6 +28,10 @@ which another cluster's scheduler decides for itself."""
 
 CONNECT_SECONDS = 10
 
+DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+"""What the workers of a local cluster run first: Ctrl-C goes to every process of a terminal, and
+each of them would print a traceback. This process ends them."""
+
 
 def computed(
     address: str, model: bytes, plan: Plan, shards: Iterable[int], backend: str, threads: int
@@ -140,6 +144,7 @@ def _client(address: str) -> Iterator[Any]:
                     processes=True,
                     dashboard_address=None,
                     silence_logs=logging.CRITICAL,
+                    preload=[DEAF],
                 )
             )
         else:

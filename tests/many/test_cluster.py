@@ -49,6 +49,7 @@ def begun(model: Path, folder: Path, address: str) -> Iterator[subprocess.Popen[
         stderr=subprocess.PIPE,
         encoding="utf-8",
         env={**os.environ, MARK: "1"},
+        start_new_session=True,
     ) as process:
         try:
             yield process
@@ -86,6 +87,20 @@ def test_a_local_cluster_of_three_of_which_one_is_killed(
     assert len(stderr.splitlines()) == 1
     assert files(folder) == whole
     assert not workers()
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_it_says_nothing_and_leaves_no_process(
+    model: Path, tmp_path: Path, kind: int
+) -> None:
+    """Ctrl-C goes to the workers too."""
+    folder = tmp_path / "texts"
+    with begun(model, folder, "local:2") as process:
+        wait_for_shards(folder, 2)
+        (os.killpg if kind == signal.SIGINT else os.kill)(process.pid, kind)
+        _, stderr = process.communicate(timeout=GUARD_SECONDS)
+    assert (process.returncode, stderr) == (128 + kind, "")
+    wait_for(lambda: not workers(), "the workers to end")
 
 
 class Cluster:
