@@ -156,8 +156,8 @@ def _shards(folder: Path) -> str:
         if indices != list(range(TEXTS))[int(shard.stem[-1]) * PER_SHARD :][:PER_SHARD]:
             return "lost"
     for record in folder.glob("texts-*.json"):
-        content = record.with_suffix(".jsonl").read_bytes()
-        if json.loads(record.read_text())["sha256"] != sha256(content).hexdigest():
+        digest = sha256(record.with_suffix(".jsonl").read_bytes()).hexdigest()
+        if json.loads(record.read_text())["sha256"] != digest:
             return "lost"
     try:
         manifest = json.loads((folder / "manifest.json").read_text("utf-8"))

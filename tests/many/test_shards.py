@@ -18,7 +18,7 @@ from tests.helpers.processes import wait_for
 from tests.helpers.terminal import on_a_terminal
 
 PROGRAM = program("rnn-generate")
-PARTS = (1, 2, 3, 7)
+PARTS = (1, 2, 7)
 
 
 def argv(model: Path, *options: object) -> list[str]:
@@ -36,6 +36,10 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def shards(folder: Path) -> list[Path]:
     return sorted(folder.glob("texts-*.jsonl"))
+
+
+def wait_for_shards(folder: Path, least: int) -> None:
+    wait_for(lambda: len(shards(folder)) >= least, f"{least} shards")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +72,7 @@ def test_killed_twice_it_goes_on_and_the_folder_is_the_same(
     command = argv(model, *OPTIONS, "--shards", folder)
     for reached in (5, 15):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        wait_for(lambda least=reached: len(shards(folder)) >= least, f"{reached} shards")
+        wait_for_shards(folder, reached)
         process.kill()
         assert process.wait() == -signal.SIGKILL
         assert not json.loads((folder / "manifest.json").read_text())["complete"]
@@ -82,7 +86,7 @@ def test_killed_twice_it_goes_on_and_the_folder_is_the_same(
 def test_stopped_it_leaves_whole_files_only(model: Path, tmp_path: Path, kind: int) -> None:
     folder = tmp_path / "texts"
     process = subprocess.Popen(argv(model, *OPTIONS, "--shards", folder), stderr=subprocess.PIPE)
-    wait_for(lambda: len(shards(folder)) >= 3, "three shards")
+    wait_for_shards(folder, 3)
     process.send_signal(kind)
     _, stderr = process.communicate()
     assert (process.returncode, stderr) == (128 + kind, b"")
@@ -163,20 +167,26 @@ FORMS: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("parts", PARTS)
-def test_parts_one_behind_the_other_are_the_whole(
-    model: Path, tmp_path: Path, parts: int, form: str
-) -> None:
+def test_parts_one_behind_the_other_are_the_whole(model: Path, parts: int, form: str) -> None:
     """Also where texts have line breaks, and so blank lines beside them."""
     options = ("-n", 40, "--seed", 1, "--temperature", 0.9, *FORMS[form])
     alone = generate(model, *options).stdout
     assert "\n\n" in alone or form != "lines"
-    printed, written = "", ""
-    for which in range(1, parts + 1):
-        path = tmp_path / f"part-{which}.txt"
-        printed += generate(model, *options, "--shard", f"{which}/{parts}").stdout
-        generate(model, *options, "--shard", f"{which}/{parts}", "-o", path)
+    printed = [
+        generate(model, *options, "--shard", f"{which}/{parts}").stdout
+        for which in range(1, parts + 1)
+    ]
+    assert "".join(printed) == alone
+
+
+def test_parts_in_files_are_the_whole(model: Path, tmp_path: Path) -> None:
+    options = ("-n", 30, "--seed", 1, "--temperature", 0.9)
+    written = ""
+    for which in (1, 2, 3):
+        path = tmp_path / f"{which}.txt"
+        generate(model, *options, "--shard", f"{which}/3", "-o", path)
         written += path.read_text("utf-8")
-    assert printed == written == alone
+    assert written == generate(model, *options).stdout
 
 
 def test_parts_that_are_added_to_one_file_are_the_whole(model: Path, tmp_path: Path) -> None:
