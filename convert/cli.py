@@ -17,6 +17,7 @@ from pi_runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from convert.converter import Conversion, Source
+    from pi_runtime.model.ngrams import NgramSet
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
@@ -36,6 +37,7 @@ def _parser() -> Parser:
         "  rnn-convert colab_weights.hdf5 colab_vocab.json colab_config.json\n"
         "  rnn-convert colab.zip\n"
         "  rnn-convert colab_weights.hdf5 -o poems.tflite\n"
+        "  rnn-convert colab_weights.hdf5 --corpus poems.txt\n"
         "  rnn-convert colab_weights.hdf5 --inspect",
     )
     parser.add_argument(
@@ -77,6 +79,14 @@ def _parser() -> Parser:
         help="a quarter of the size and faster on LiteRT; nearly the same text, and the report "
         "says how near",
     )
+    parser.add_argument(
+        "--corpus",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="a text it was trained on, in UTF-8; may be given again: the model then tells what "
+        "it copies, by hashes that are not the text",
+    )
     parser.add_argument("--inspect", action="store_true", help="only look, write nothing")
     parser.add_argument("--json", action="store_true", help="report as one JSON object on stdout")
     parser.add_argument("--force", action="store_true", help="replace an existing output")
@@ -87,7 +97,9 @@ def _parser() -> Parser:
 def _convert(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
     if args.inspect:
-        refuse(args, ("output", "force", "quantize"), "with --inspect, which writes nothing")
+        refuse(
+            args, ("output", "force", "quantize", "corpus"), "with --inspect, which writes nothing"
+        )
     be_quiet(args.quiet)
     # Here, not above: NumPy may be imported only when the number of its threads is set.
     from convert.files.inputs import sort_inputs
@@ -111,12 +123,14 @@ def _convert(argv: list[str]) -> int:
                     args.output,
                     **sidecars,
                     quantization=args.quantize or "float32",
+                    corpus=args.corpus or (),
                     force=args.force,
                     # TensorFlow swallows some interrupts.
                     before_writing=stop_if_interrupted,
                     on_stage=on_stage,
                 )
             report = _describe(conversion) | _describe_output(conversion)
+            report["corpus"] = _describe_corpus(conversion.ngrams, args.corpus)
     except ImportError as error:
         raise UsageError(
             f"{error.name} is not installed here", 'pip install "textgenrnn-pi[convert]"'
@@ -171,6 +185,19 @@ def _describe_output(conversion: Conversion) -> dict[str, Any]:
     }
 
 
+def _describe_corpus(ngrams: NgramSet | None, files: list[Path]) -> dict[str, Any] | None:
+    if ngrams is None:
+        return None
+    return {
+        "files": [str(path) for path in files],
+        "unit": ngrams.unit,
+        "gram_size": ngrams.gram_size,
+        "grams": ngrams.grams,
+        "lines": ngrams.lines,
+        "bytes": ngrams.size,
+    }
+
+
 def _lines(report: dict[str, Any]) -> list[str]:
     network = report["architecture"]
     kind = "bidirectional " if network["rnn_bidirectional"] else ""
@@ -200,6 +227,13 @@ def _lines(report: dict[str, Any]) -> list[str]:
         )
     if report["not_tried"]:
         lines.append(f"          not tried on TFLite: {report['not_tried']}")
+    if corpus := report["corpus"]:
+        count = len(corpus["files"])
+        lines.append(
+            f"corpus    {corpus['grams']:,} runs of {corpus['gram_size']} {corpus['unit']} and "
+            f"{corpus['lines']:,} lines of {count} file{'s' * (count > 1)}, "
+            f"{corpus['bytes'] / 1000:,.0f} kB"
+        )
     lines.append(f"says      {report['sample']}")
     lines.append(f"wrote     {report['output']}, {report['bytes'] / 1e6:.1f} MB")
     return lines

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from convert.building import Workshop, workshop
+from convert.corpus import ngrams_of, read_corpus
 from convert.errors import CheckpointError, OutputError
 from convert.files.archive import is_archive, unpacked
 from convert.files.sidecars import find_sidecars
@@ -23,6 +24,7 @@ from pi_runtime.files import replacing
 from pi_runtime.model.file import pack_model, read_network
 from pi_runtime.model.manifest import MAX_LENGTH, MAX_TOLERANCE, ArraySpec, Config, Manifest
 from pi_runtime.model.network import Network
+from pi_runtime.model.ngrams import NgramSet
 from pi_runtime.model.vocabulary import Vocabulary
 
 # What loads which files. int8 ones hold FULLY_CONNECTED in version 12, which tflite-runtime's last
@@ -87,6 +89,8 @@ class Conversion:
     """"float32" or "int8"."""
     parity: Parity
     """How exactly the file computes what the checkpoint does, by backend."""
+    ngrams: NgramSet | None = None
+    """What the file says of the texts that the network was trained on."""
 
 
 def convert_checkpoint(
@@ -98,6 +102,8 @@ def convert_checkpoint(
     max_length: int | None = None,
     word_level: bool | None = None,
     quantization: str = "float32",
+    corpus: Sequence[AnyPath] = (),
+    texts: Sequence[str] = (),
     force: bool = False,
     before_writing: Callable[[], None] = lambda: None,
     on_stage: Callable[[str], None] = lambda stage: None,
@@ -109,8 +115,10 @@ def convert_checkpoint(
     NAME_weights.hdf5; an existing file is replaced only with `force`. `vocab` and `config` are
     textgenrnn's files, looked for beside the weights if not given. `max_length` overrides the
     config's window, 1 to 2000 tokens, and `word_level` whether tokens are words. `quantization` is
-    "float32", or "int8" for a quarter of the size and nearly the same text. `before_writing` is
-    called once the file is proved; if it raises, nothing is written.
+    "float32", or "int8" for a quarter of the size and nearly the same text. `corpus` names the
+    files, in UTF-8, that the network was trained on, or `texts` are these texts: their hashed
+    n-grams are added to the model, which then tells what it copies from what it makes up.
+    `before_writing` is called once the file is proved; if it raises, nothing is written.
     `on_stage` is called as each stage begins, with one of `STAGES`.
 
     The model is run with every backend installed here, in a child process, and written only if it
@@ -130,21 +138,25 @@ def convert_checkpoint(
         SidecarError: no vocab or config belongs to them.
         OutputError: the output exists and `force` is not set, or its folder does not.
         ParityError: the file would compute something else; nothing is written.
-        ConversionError: TensorFlow failed, or there was not enough memory for it.
+        ConversionError: TensorFlow failed, or there was not enough memory for it; or the corpus
+            cannot be read.
         OSError: the output cannot be written; nothing is left behind.
         ImportError: TensorFlow is not installed.
     """
     if quantization not in RUNTIMES:
         raise UsageError(f"quantization is {quantization!r}", f"take {' or '.join(RUNTIMES)}")
+    paths, given = _paths("corpus", corpus), checks.texts("texts", texts)
     on_stage("reading")
     source = read_source(
         path, vocab=vocab, config=config, max_length=max_length, word_level=word_level
     )
     target = Path(f"{source.config.name}.tflite") if output is None else _path("output", output)
     _check_output(target, force=force)
+    given += read_corpus(paths, single_text=source.single_text)
+    ngrams = ngrams_of(given, source.vocabulary) if given else None
     with workshop(source.network) as shop:
         source = replace(source, network=shop.network)  # mapped: the arrays read are given free
-        content, parity = _proved(source, shop, quantization, on_stage)
+        content, parity = _proved(source, shop, quantization, ngrams, on_stage)
     before_writing()
     on_stage("writing")
     with replacing(target) as file:
@@ -160,6 +172,7 @@ def convert_checkpoint(
         size=len(content),
         quantization=quantization,
         parity=parity,
+        ngrams=ngrams,
     )
 
 
@@ -239,6 +252,12 @@ def _path(name: str, value: Any) -> Path:
     return Path(value if isinstance(value, os.PathLike) else checks.text(name, value))
 
 
+def _paths(name: str, values: Any) -> list[Path]:
+    if isinstance(values, (str, bytes, dict, os.PathLike)) or not hasattr(values, "__iter__"):
+        raise UsageError(f"{name} is {type(values).__name__}", "give a list of paths")
+    return [_path(f"{name}[{at}]", value) for at, value in enumerate(values)]
+
+
 def _check_output(output: Path, *, force: bool) -> None:
     """Check, before the long work, that `output` may be written."""
     if output.is_dir():
@@ -255,12 +274,16 @@ def _check_output(output: Path, *, force: bool) -> None:
 
 
 def _proved(
-    source: Source, shop: Workshop, quantization: str, on_stage: Callable[[str], None]
+    source: Source,
+    shop: Workshop,
+    quantization: str,
+    ngrams: NgramSet | None,
+    on_stage: Callable[[str], None],
 ) -> tuple[bytes, Parity]:
     """Return the bytes of the model file and how exactly they compute."""
     on_stage("building")
     if quantization == "float32":
-        content = _exact(source, shop)
+        content = _exact(source, shop, ngrams)
         on_stage("proving")
         return content, check_parity(content)
     # The golden probabilities are those of the quantized weights, by the reference. The interpreter
@@ -271,21 +294,21 @@ def _proved(
     golden = golden_windows(read_network(flatbuffer, arrays, config), vocabulary, config)
     on_stage("proving")
     parity = check_parity(
-        pack_model(flatbuffer, manifest, config, vocabulary, golden),
+        pack_model(flatbuffer, manifest, config, vocabulary, golden, ngrams),
         record(source.network, vocabulary, config),
     )
     tolerance = max(*golden.tolerances, 4 * max(parity.deviations.values()))
     tolerance = min(tolerance, MAX_TOLERANCE)
     golden = replace(golden, tolerances=(tolerance,) * len(golden.tolerances))
-    return pack_model(flatbuffer, manifest, config, vocabulary, golden), parity
+    return pack_model(flatbuffer, manifest, config, vocabulary, golden, ngrams), parity
 
 
-def _exact(source: Source, shop: Workshop) -> bytes:
+def _exact(source: Source, shop: Workshop, ngrams: NgramSet | None) -> bytes:
     """Return a float32 model file; what it was built from is out of memory afterwards."""
     flatbuffer, arrays = shop.build(source.config.max_length, "float32")
     golden = golden_windows(source.network, source.vocabulary, source.config)
     manifest = _manifest(source, "float32", arrays)
-    return pack_model(flatbuffer, manifest, source.config, source.vocabulary, golden)
+    return pack_model(flatbuffer, manifest, source.config, source.vocabulary, golden, ngrams)
 
 
 def _manifest(source: Source, quantization: str, arrays: Mapping[str, ArraySpec]) -> Manifest:

@@ -11,7 +11,7 @@ from pi_runtime.backends.base import Backend, Session
 from pi_runtime.backends.numpy import numpy_backend
 from pi_runtime.generation.decoding import decode
 from pi_runtime.generation.params import SamplingParams
-from pi_runtime.generation.sampling import random_stream
+from pi_runtime.generation.sampling import Sampler, random_stream
 from pi_runtime.generation.sequence import SampledSequence
 from pi_runtime.model.manifest import Config
 from pi_runtime.model.network import Network
@@ -70,10 +70,9 @@ def record(network: Network, vocabulary: Vocabulary, config: Config) -> Recordin
     token_ids: list[int] = []
     probabilities: list[npt.NDArray[np.float32]] = []
     starts: list[bool] = []
+    sampler = Sampler(PARAMS, vocabulary)
     for index in range(MAX_TEXTS):
-        sequence = SampledSequence(
-            vocabulary, config.max_length, None, PARAMS, random_stream(index)
-        )
+        sequence = SampledSequence(sampler, config.max_length, None, random_stream(index))
         for step in decode(backend, [sequence]):
             token_ids.append(sequence.token_ids[sequence.ids_read - 1])
             probabilities.append(step[0].copy())

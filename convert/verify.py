@@ -30,7 +30,7 @@ from pi_runtime.generation.decoding import decode
 from pi_runtime.generation.defaults import MAX_GEN_LENGTH
 from pi_runtime.generation.generator import TextGenerator
 from pi_runtime.generation.params import SamplingParams
-from pi_runtime.generation.sampling import random_stream
+from pi_runtime.generation.sampling import Sampler, random_stream
 from pi_runtime.generation.sequence import SampledSequence
 from pi_runtime.model.file import ModelFile
 from pi_runtime.model.manifest import Config, Golden
@@ -70,10 +70,11 @@ def golden_windows(network: Network, vocabulary: Vocabulary, config: Config) -> 
     """Return windows from the network's own texts, with the reference's probabilities."""
     backend = numpy_backend(network, config.max_length)
     params = SamplingParams(temperature=1.0, max_gen_length=2 * config.max_length)
+    sampler = Sampler(params, vocabulary)
     most = most_tokens(network, config.max_length)
     windows = []
     for part in range(4):
-        sequence = SampledSequence(vocabulary, config.max_length, None, params, random_stream(part))
+        sequence = SampledSequence(sampler, config.max_length, None, random_stream(part))
         for _ in decode(backend, [sequence]):
             if sequence.ids_read == most:
                 break

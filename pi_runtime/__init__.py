@@ -11,7 +11,14 @@
 from __future__ import annotations
 
 from pi_runtime._version import __version__
-from pi_runtime.errors import BackendError, Error, ModelFileError, SpeechError, UsageError
+from pi_runtime.errors import (
+    BackendError,
+    Error,
+    ModelFileError,
+    RejectedError,
+    SpeechError,
+    UsageError,
+)
 
 TYPE_CHECKING = False  # typing itself would cost a warm one-off a tenth of its start
 if TYPE_CHECKING:
@@ -22,6 +29,7 @@ __all__ = [
     "BackendError",
     "Error",
     "ModelFileError",
+    "RejectedError",
     "SamplingParams",
     "SpeechError",
     "TextGenerator",

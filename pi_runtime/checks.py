@@ -184,6 +184,32 @@ def stop_at(value: Any) -> tuple[str, ...]:
     return found
 
 
+def original(value: Any) -> int:
+    """Check the length of a run that a text may not share with the training text; 0 for any."""
+    return whole_number("original", value, 0, MAX_COUNT)
+
+
+def reject(value: Any) -> tuple[str, ...]:
+    """Check regular expressions. A single one is refused: see `texts`."""
+    import re  # a warm one-off that rejects nothing does without
+
+    found = tuple(texts("reject", value))
+    for each in found:
+        try:
+            re.compile(each)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise UsageError(
+                f"reject has {_shown(each)}, which is no regular expression: {error}",
+                "mend it; a backslash before a sign makes it an ordinary one",
+            ) from None
+    return found
+
+
+def tries(value: Any) -> int:
+    """Check how often a text is drawn at most."""
+    return whole_number("tries", value, 1, 1_000_000)
+
+
 SAMPLING: dict[str, Callable[[Any], Any]] = {
     "temperature": temperature,
     "max_gen_length": max_gen_length,
@@ -201,6 +227,9 @@ SAMPLING: dict[str, Callable[[Any], Any]] = {
     "max_words": max_words,
     "stop_at": stop_at,
     "keep_stop": partial(truth, "keep_stop"),
+    "original": original,
+    "reject": reject,
+    "tries": tries,
 }
 """The checks of `SamplingParams`, by option."""
 

@@ -4,6 +4,7 @@
     ├── UsageError       the call itself is wrong (exit code 2)
     ├── ModelFileError   the .tflite file is missing, damaged or not ours
     ├── BackendError     no interpreter here can run the model
+    ├── RejectedError    a text was drawn as often as it may be, and never accepted
     └── SpeechError      no engine, no voice, no sound
 
 `convert.errors` adds the desktop side's branches.
@@ -63,6 +64,10 @@ class ModelFileError(Error):
 
 class BackendError(Error):
     """The interpreter is missing, or refuses this model."""
+
+
+class RejectedError(Error):
+    """A text was drawn as often as it may be, and rejected each time."""
 
 
 class SpeechError(Error):

@@ -131,12 +131,12 @@ def whole_texts(path: Path) -> Iterator[Callable[[str], None]]:
 
 
 @contextlib.contextmanager
-def appended_texts(path: Path, end: str = "\n") -> Iterator[Callable[[str], None]]:
+def appended_texts(path: Path, end: str = "\n", begin: str = "") -> Iterator[Callable[[str], None]]:
     """Yield a function that adds a text at the end of a file; what is there is never touched.
 
     Each text is written at once, under a lock, so that any number of runs may append. One that
     cannot be written whole is cut off again. `end` is what ends each text: if the file does not end
-    with it, as after a power cut, it is added first.
+    with it, as after a power cut, it is added first. `begin` is what an empty file begins with.
 
     Raises:
         OSError: the file cannot be written; it holds the whole texts that could be.
@@ -144,6 +144,7 @@ def appended_texts(path: Path, end: str = "\n") -> Iterator[Callable[[str], None
     path = _followed(path)
     if _written_through(path):
         with whole_texts(path) as write:
+            write(begin)
             yield write
         return
     new = not path.exists()
@@ -154,7 +155,7 @@ def appended_texts(path: Path, end: str = "\n") -> Iterator[Callable[[str], None
 
             def append(text: str) -> None:
                 nonlocal own
-                own = _append(handle, text.encode(), end.encode(), own)
+                own = _append(handle, text.encode(), end.encode(), begin.encode(), own)
 
             yield append
             os.fsync(handle)
@@ -209,11 +210,13 @@ def _write(handle: int, content: bytes) -> None:
         rest = rest[os.write(handle, rest) :]
 
 
-def _append(handle: int, content: bytes, end: bytes, own: int) -> int:
+def _append(handle: int, content: bytes, end: bytes, begin: bytes, own: int) -> int:
     """Write it at the end in one call, or leave the file as it was. Return where it ends."""
     with _locked(handle):
         size = os.fstat(handle).st_size
-        if size not in (0, own):
+        if not size:
+            content = begin + content
+        elif size != own:
             os.lseek(handle, max(0, size - len(end)), os.SEEK_SET)
             if os.read(handle, len(end)) != end:
                 content = end + content

@@ -100,6 +100,9 @@ need_parallel() { need_packages parallel; }
 # For the library that lets changes of files go wrong.
 need_compiler() { need_packages gcc libc6-dev; }
 
+# For the page of `rnn-generate --trace`; the fonts have Cyrillic letters.
+need_chromium() { need_packages chromium fonts-dejavu-core; }
+
 # need_rhvoice: RHVoice, which is in components that many systems leave out. It comes from there
 # without a change to this system's own sources and lists. What needs it is skipped without it.
 need_rhvoice() {

@@ -15,7 +15,7 @@ from pi_runtime.cli.output import be_quiet, emit, note
 from pi_runtime.cli.parser import Parser, refuse
 from pi_runtime.cli.process import run, stop_if_interrupted
 from pi_runtime.cli.progress import open_bar
-from pi_runtime.errors import UsageError
+from pi_runtime.errors import Error, UsageError
 from train.settings import (
     BOUNDS,
     OPTIMIZERS,
@@ -83,6 +83,9 @@ def _parser() -> Parser:
     parser.add_argument("--resume", action="store_true", help="continue an interrupted training")
     parser.add_argument("--report", action="store_true", help="print sample texts while training")
     parser.add_argument("--convert", action="store_true", help="write NAME.tflite at the end")
+    parser.add_argument("--no-corpus", dest="corpus", action="store_false",
+                        help="with --convert: leave out the hashes of the texts, by which the "
+                        "model tells what it copies")  # fmt: skip
     parser.add_argument("--force", action="store_true", help="replace existing files")
     for title, kind in (("network", ModelSettings), ("training", TrainSettings)):
         group = parser.add_argument_group(title)
@@ -136,6 +139,8 @@ def _check(args: argparse.Namespace) -> None:
     if not args.report:
         add = "add --report, or leave it out"
         refuse(args, ("gen_epochs", "max_gen_length"), "without --report", add)
+    if not args.convert:
+        refuse(args, ("corpus",), "without --convert", "add --convert, or leave it out")
     if args.is_csv or args.context:
         refuse(args, ("line_delimited",), "with CSV, where each row is a text")
 
@@ -201,7 +206,9 @@ def _train_and_convert(args: argparse.Namespace) -> int:
     weights = Path(f"{name}_weights.hdf5")
     note(f"wrote {weights}, {name}_vocab.json, {name}_config.json")
     if args.convert:
-        _convert(weights, force=args.force)
+        _convert(weights, texts if args.corpus else [], force=args.force)
+    if not args.quiet:
+        _tell_copies(weights, texts, training)
     return 0
 
 
@@ -234,9 +241,31 @@ def _print_samples(epoch: Epoch) -> None:
         emit("".join(f"{text}\n\n" for text in texts))
 
 
-def _convert(weights: Path, *, force: bool) -> None:
+def _tell_copies(weights: Path, texts: list[str], training: TrainSettings) -> None:
+    """Say how much of what the network writes is from its texts, word for word."""
+    from pi_runtime.backends.numpy import numpy_backend
+    from pi_runtime.generation.generator import TextGenerator
+    from train.copies import describe, find_copies
+
+    try:
+        source = _read_source(weights)
+    except Error as error:  # the training is complete all the same
+        note(f"how much it copies is not known: {error}")
+        return
+    backend = numpy_backend(source.network, source.config.max_length)
+    generator = TextGenerator(backend, source.vocabulary, source.config)
+    copies = find_copies(
+        generator, texts, seed=training.seed, max_gen_length=training.max_gen_length
+    )
+    for line in describe(copies, source.vocabulary):
+        note(line)
+
+
+def _convert(weights: Path, texts: list[str], *, force: bool) -> None:
     from convert.converter import convert_checkpoint
 
-    conversion = convert_checkpoint(weights, force=force, before_writing=stop_if_interrupted)
+    conversion = convert_checkpoint(
+        weights, texts=texts, force=force, before_writing=stop_if_interrupted
+    )
     megabytes = conversion.size / 1e6
     note(f"wrote {conversion.path}, {megabytes:.1f} MB; sample: {conversion.parity.sample}")

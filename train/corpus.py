@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pi_runtime.model.vocabulary import START, space_punctuation
+from pi_runtime.model.vocabulary import START, words_of
 from train.errors import TextError
 
 CODE_POINTS = 0x110000
@@ -22,11 +22,6 @@ PIECE = 1 << 20
 
 Encoder = Callable[[str], Iterator[npt.NDArray[Any]]]
 """From a text to its token ids, in pieces."""
-
-
-def words_of(text: str) -> list[str]:
-    """Return a text's words and punctuation marks, in lower case."""
-    return [word for word in space_punctuation(text).lower().split(" ") if word]
 
 
 def make_vocabulary(

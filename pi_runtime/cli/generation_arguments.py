@@ -125,6 +125,36 @@ def _add_samplers(parser: argparse.ArgumentParser, *, stop: bool) -> None:
     group.add_argument(
         "--keep-stop", action="store_true", help="print the text that it ends at, too"
     )
+    _add_redraws(parser)
+
+
+def _add_redraws(parser: argparse.ArgumentParser) -> None:
+    """Add the options that draw a text again."""
+    group = parser.add_argument_group("which texts are drawn again")
+    group.add_argument(
+        "--original",
+        type=_whole("--original", checks.original),
+        default=0,
+        metavar="N",
+        help="those that share a run of N characters (words, at word level) with the text that the "
+        "model was trained on, or are a line of it",
+    )
+    group.add_argument(
+        "--reject",
+        action="extend",
+        type=patterns,
+        default=[],
+        metavar="FILE|REGEX",
+        help="those with a word or phrase that is a line of FILE, or a match of REGEX; may be "
+        "given several times",
+    )
+    group.add_argument(
+        "--tries",
+        type=_whole("--tries", checks.tries),
+        default=20,
+        metavar="N",
+        help="draw a text N times at most (default 20), then leave it out",
+    )
 
 
 def _whole(option: str, check: Callable[[Any], int]) -> Callable[[str], int]:
@@ -133,6 +163,19 @@ def _whole(option: str, check: Callable[[Any], int]) -> Callable[[str], int]:
 
 def _string(option: str, check: Callable[[Any], str]) -> Callable[[str], str]:
     return checked(option, check, str)
+
+
+def patterns(text: str) -> tuple[str, ...]:
+    """Return a regular expression, or that of all the lines of a file that is named.
+
+    Raises:
+        UsageError: it is no regular expression, or the file cannot be read.
+    """
+    # Here, not above: a warm one-off rejects nothing.
+    from pi_runtime.cli.word_list import any_line_of, is_word_list
+
+    pattern = any_line_of(text) if is_word_list(text) else text
+    return checked("--reject", lambda one: checks.reject([one]), str)(pattern)  # type: ignore[no-any-return]
 
 
 def check_generation(args: argparse.Namespace) -> None:
@@ -147,6 +190,8 @@ def check_generation(args: argparse.Namespace) -> None:
         refuse(args, ("repetition_window",), "without --repetition-penalty")
     if not args.stop_at:
         refuse(args, ("keep_stop",), "without --stop-at")
+    if not (args.original or args.reject):
+        refuse(args, ("tries",), "without --original or --reject")
 
 
 def sampling_options(args: argparse.Namespace) -> dict[str, Any]:

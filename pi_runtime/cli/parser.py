@@ -24,7 +24,7 @@ PROSE = ("prefix", "text", "command", "stop_at")
 LAST_COUNTS = ("prefix",)
 """Options that may be given again, as to a command that holds one already."""
 
-FILES = ("model",)
+FILES = ("model", "log")
 """Arguments that name a file as text, not as a `Path`."""
 
 DASHES = "–—−"
@@ -65,6 +65,12 @@ class Parser(argparse.ArgumentParser):
         if scan.repeated and not getattr(found, "quiet", False):
             note(f"note: {scan.repeated} is given twice; the last one counts")
         return found
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        # Before Python 3.13 argparse drops "--" also where it is the value of an option.
+        if action.option_strings and arg_strings == ["--"]:
+            return self._get_value(action, "--")
+        return super()._get_values(action, arg_strings)
 
     def _check_encoding(self, found: argparse.Namespace) -> None:
         """Refuse bytes that are not UTF-8, but in the name of a file."""

@@ -74,7 +74,7 @@ def check_shards(args: argparse.Namespace) -> None:
         UsageError: one does.
     """
     if args.shard:
-        refuse(args, ("samples",), "with --shard")
+        refuse(args, ("samples", "trace"), "with --shard")
         if args.seed is None:
             raise UsageError(
                 "--shard needs --seed, or each part would draw another",
@@ -85,7 +85,10 @@ def check_shards(args: argparse.Namespace) -> None:
         return
     refuse(
         args,
-        ("output", "append", "samples", "separator", "null", "json"),
+        (
+            *("output", "append", "samples", "separator", "null", "json", "csv"),
+            *("log", "report_copies", "trace"),
+        ),
         "with --shards, which writes JSON lines",
     )
     if args.service or (service_is_chosen() and not (args.local or model_is_named(args.model))):
@@ -140,11 +143,14 @@ def write_shards(args: argparse.Namespace, sampling: dict[str, Any]) -> None:
 
 def _plan(args: argparse.Namespace, model: ModelFile, sampling: dict[str, Any]) -> Plan:
     from pi_runtime.generation.params import SamplingParams
+    from pi_runtime.generation.redrawing import acceptance
     from pi_runtime.generation.sampling import Sampler, random_seed
     from pi_runtime.many.plan import SHARD_SIZE, Plan
 
     params = SamplingParams(**sampling)
-    Sampler(params, model.vocabulary)  # which refuses options that leave no token
+    # Both refuse options that are nothing for this model, before there is a folder.
+    Sampler(params, model.vocabulary)
+    acceptance(params, model.vocabulary, model.ngrams(), args.prefix, None)
     seed = random_seed() if args.seed is None else args.seed
     return Plan(
         model.sha256, args.n, seed, args.prefix or "", params, args.shard_size or SHARD_SIZE

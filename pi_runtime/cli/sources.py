@@ -23,15 +23,16 @@ class ModelSource:
     """A model in this process."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        path = model_path(args.model)
+        self.path = model_path(args.model)
         # Here, not above: --help, a mistyped option and the service's reply need no NumPy.
         from pi_runtime.generation.generator import TextGenerator
         from pi_runtime.generation.params import SamplingParams
         from pi_runtime.generation.sampling import random_seed
 
         self._params = SamplingParams
-        self.generator = TextGenerator.load(path, args.backend, args.threads)
+        self.generator = TextGenerator.load(self.path, args.backend, args.threads)
         self.backend = self.generator.backend.name
+        self.sha256 = self.generator.sha256
         note_fallback(self.generator)
         if args.prefix:
             warn_about_prefix(self.generator.vocabulary.unknown(args.prefix))
@@ -42,16 +43,26 @@ class ModelSource:
         params = self._params(**sampling)
         return self.generator.stream(args.prefix, seed=self.seed, params=params)
 
-    def texts(
-        self, args: argparse.Namespace, sampling: dict[str, Any], indices: range | None = None
+    def texts(self, args: argparse.Namespace, sampling: dict[str, Any]) -> Iterable[DrawnText]:
+        """Return the texts."""
+        return self._drawn(args, sampling, asked(args))
+
+    def before(self, args: argparse.Namespace, sampling: dict[str, Any]) -> str | None:
+        """Return the last text that stands before those of a part; None if there is none."""
+        for index in reversed(range(asked(args).start)):
+            (drawn,) = self._drawn(args, sampling, range(index, index + 1))
+            if drawn.text is not None:
+                return drawn.text
+        return None
+
+    def _drawn(
+        self, args: argparse.Namespace, sampling: dict[str, Any], indices: range
     ) -> Iterable[DrawnText]:
-        """Return the texts that are asked for, or those of other numbers."""
-        params = self._params(**sampling)
-        numbers = asked(args) if indices is None else indices
-        if not numbers:
+        if not indices:
             return ()
+        params, first = self._params(**sampling), indices.start
         return self.generator.drawn(
-            len(numbers), args.prefix, seed=self.seed, params=params, first=numbers.start
+            len(indices), args.prefix, seed=self.seed, params=params, first=first
         )
 
 
@@ -59,6 +70,9 @@ class ServiceSource:
     """The service's model, which is loaded already; otherwise as `ModelSource`."""
 
     backend = "by the service"
+    path = None
+    """Of the model, which the reply does not tell."""
+    sha256 = None
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.seed = int.from_bytes(os.urandom(4)) if args.seed is None else args.seed
@@ -67,13 +81,15 @@ class ServiceSource:
 
     def pieces(self, args: argparse.Namespace, sampling: dict[str, Any]) -> Iterable[str]:
         """See `ModelSource`."""
-        return (drawn.text for drawn in self.texts(args, sampling))
+        return (drawn.text or "" for drawn in self.texts(args, sampling))
 
-    def texts(
-        self, args: argparse.Namespace, sampling: dict[str, Any], indices: range | None = None
-    ) -> Iterable[DrawnText]:
+    def before(self, args: argparse.Namespace, sampling: dict[str, Any]) -> None:
         """See `ModelSource`; a service has no parts."""
+
+    def texts(self, args: argparse.Namespace, sampling: dict[str, Any]) -> Iterable[DrawnText]:
+        """See `ModelSource`."""
         members = {"n": args.n, "prefix": args.prefix or "", "seed": self.seed, **sampling}
+        del members["reject"]  # which is nothing that a service takes
         reply = ask("generate", service=self._name, **members)
         if not self._warned:
             warn_about_prefix(reply["unknown"])
@@ -93,7 +109,8 @@ def service_for(args: argparse.Namespace) -> ServiceSource | None:
     large = args.n > TEXTS or args.n * args.max_gen_length > TOKENS
     if service_is_chosen(args.service):
         instead = "name the model file instead of the service"
-        refuse(args, ("backend", "threads", "shard"), "with a service", instead)
+        alone = ("backend", "threads", "reject", "report_copies", "shard")
+        refuse(args, alone, "with a service", instead)
         if large:
             raise UsageError(
                 f"-n {args.n} of {args.max_gen_length} tokens is more than a service does, "
@@ -102,5 +119,6 @@ def service_for(args: argparse.Namespace) -> ServiceSource | None:
             )
         check_is_there(args.service)
         return ServiceSource(args)
-    special = args.backend != "auto" or args.threads != 1 or args.shard
+    special = args.backend != "auto" or args.threads != 1
+    special = special or args.reject or args.report_copies or args.shard
     return None if large or special or not service_is_open() else ServiceSource(args)

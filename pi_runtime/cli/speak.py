@@ -52,7 +52,7 @@ from pi_runtime.service.client import (
 
 CONTROLS = ("status", "stop", "pause", "resume", "reload")
 LISTS = ("list_engines", "list_voices", "list_devices")
-SENT = (*SAMPLING, "prefix", "seed")
+SENT = (*(name for name in SAMPLING if name != "reject"), "prefix", "seed")
 """The options that are sent to the service; with others it speaks as it was set."""
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 
 from pi_runtime.cli.progress import DELAY, counted, open_bar
+from pi_runtime.cli.records import CSV_HEAD, Run, csv_row, json_line
 from pi_runtime.cli.shards import asked
-from pi_runtime.errors import UsageError
+from pi_runtime.errors import RejectedError, UsageError
 
 TYPE_CHECKING = False  # see pi_runtime.cli.process
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
+    from pi_runtime.cli.copies import Copies
     from pi_runtime.cli.sources import ModelSource, ServiceSource
+    from pi_runtime.cli.text_log import TextLog
     from pi_runtime.generation.drawn import DrawnText
 
 
@@ -43,6 +45,8 @@ class Clock:
     def __init__(self) -> None:
         self._start = time.perf_counter()
         self._characters = 0
+        self.left_out = 0
+        """How many texts were rejected each time."""
 
     def count(self, text: str) -> str:
         """Count a text; return it."""
@@ -54,9 +58,12 @@ class Clock:
         return time.perf_counter() - self._start
 
     def report(self) -> str:
-        """Return the line that says how fast it was."""
+        """Return the line that says how fast it was, and what is missing."""
         rate = self._characters / max(self.seconds(), 1e-9)
-        return f"{self._characters} characters, {rate:.0f} per second"
+        missing = f"; {self.left_out} of the texts left out, as rejected each time"
+        return f"{self._characters} characters, {rate:.0f} per second" + missing * (
+            self.left_out > 0
+        )
 
 
 def chunks(
@@ -64,45 +71,117 @@ def chunks(
     args: argparse.Namespace,
     runs: list[dict[str, Any]],
     clock: Clock,
+    log: TextLog | None = None,
+    copies: Copies | None = None,
 ) -> Iterator[str]:
     """Yield the output text by text, each with what stands before and behind it.
 
-    A bar shows how far it is, unless the texts go to the terminal themselves.
+    A text is in the log before it is yielded. A bar shows how far it is, unless the texts go to the
+    terminal themselves.
+
+    Raises:
+        RejectedError: no text was accepted.
     """
-    numbers = asked(args)
-    total = len(numbers) * len(runs)
-    more = args.append and args.output.is_file() and args.output.stat().st_size > 0
+    total = len(asked(args)) * len(runs)
     silent = args.quiet or total == 1 or (args.output is None and sys.stdout.isatty())
     bar = open_bar(total, quiet=silent, unit="text", leave=False, delay=DELAY)
+    form = form_of(args)
+    if form.head and not args.append and (not args.shard or args.shard[0] == 1):
+        yield form.head
     try:
-        for number, sampling in enumerate(runs):
-            if args.samples and not args.json:
-                apart = "\n" if number or more else ""
-                yield f"{apart}# temperature {sampling['temperature'][0]}\n"
-            begun = clock.seconds()
-            between = Between(args, more=more and not args.samples)
-            if numbers and numbers.start and not args.json:
-                # The last text of the part before, which decides what stands behind it.
-                between.follow(*source.texts(args, sampling, range(numbers.start)[-1:]))
+        for sampling in runs:
+            run = Run(source, args.prefix, sampling, clock)
+            if heading := form.begin(run):
+                yield heading
+            if args.shard and isinstance(form, Lines):
+                form.follow(source.before(args, sampling))
             for drawn in counted(source.texts(args, sampling), bar):
-                index, text = drawn.index, clock.count(drawn.text)
-                if not args.json:
-                    yield between.around(text, last=index == args.n - 1 and not args.append)
-                    continue
-                record = {
-                    "text": text,
-                    "seed": source.seed,
-                    "index": index,
-                    "temperature": sampling["temperature"],
-                    "prefix": args.prefix,
-                    "backend": source.backend,
-                    "characters": len(text),
-                    "seconds": round(clock.seconds() - begun, 6),
-                }
-                yield json.dumps(record, ensure_ascii=False) + "\n"
+                found: dict[str, float] = {}
+                if drawn.text is None:
+                    clock.left_out += 1
+                else:
+                    clock.count(drawn.text)
+                    if copies is not None:
+                        found = copies.of(drawn.text)
+                    if log is not None:
+                        log.add(run.record(drawn, found), source.path)
+                if chunk := form.around(drawn, found):
+                    yield chunk
+                if found and copies is not None and isinstance(form, Lines):
+                    copies.tell(drawn.index, found)
+            if end := form.end_of_run():
+                yield end
+        if clock.left_out == total and not args.shard:
+            raise RejectedError("no text was accepted", "allow more tries, or reject less")
     finally:
         if bar is not None:
             bar.close()
+
+
+def form_of(args: argparse.Namespace) -> Lines | Records:
+    """Return what the texts are written as."""
+    if args.json:
+        return Records(json_line)
+    return Records(csv_row, CSV_HEAD) if args.csv else Lines(args)
+
+
+class Lines:
+    """The texts themselves; those of --samples below headings."""
+
+    head = ""
+    """What a file begins with."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.end = "\0" if args.null else "\n" if args.separator is None else args.separator
+        """What a file that may be added to ends with."""
+        self._args = args
+        self._more = args.append and args.output.is_file() and args.output.stat().st_size > 0
+
+    def begin(self, run: Run) -> str:
+        """Return what stands before the texts of a run."""
+        apart = "\n" if self._more else ""
+        self._between = Between(self._args, more=self._more and not self._args.samples)
+        self._more = True
+        if not self._args.samples:
+            return ""
+        return f"{apart}# temperature {run.sampling['temperature'][0]}\n"
+
+    def follow(self, before: str | None) -> None:
+        """Let the texts follow one of another part of the whole."""
+        if before is not None:
+            self._between.around(before)
+
+    def around(self, drawn: DrawnText, found: dict[str, float]) -> str:
+        """Return a text with what belongs before and behind it; nothing of a rejected one."""
+        return "" if drawn.text is None else self._between.around(drawn.text)
+
+    def end_of_run(self) -> str:
+        """Return what stands behind the texts of a run, unless another part follows."""
+        which, parts = self._args.shard or (1, 1)
+        return self._between.end() if which == parts else ""
+
+
+class Records:
+    """A record per text, each in a line."""
+
+    end = "\n"
+
+    def __init__(self, line: Callable[[dict[str, Any]], str], head: str = "") -> None:
+        self.head = head
+        self._line = line
+
+    def begin(self, run: Run) -> str:
+        """Remember what the texts have in common."""
+        self._run = run
+        return ""
+
+    def around(self, drawn: DrawnText, found: dict[str, float]) -> str:
+        """Return a text's line, with what else was found of it."""
+        return self._line(self._run.record(drawn, found))
+
+    def end_of_run(self) -> str:
+        """Return nothing: every line is whole."""
+        return ""
 
 
 class Between:
@@ -111,17 +190,20 @@ class Between:
     def __init__(self, args: argparse.Namespace, *, more: bool = False) -> None:
         """`more` says that the texts follow others, which are taken for single lines."""
         self._separator = "\0" if args.null else args.separator
-        self._end = "\0" if args.null else "\n"
+        self._behind_each = args.null or args.append
         self._broken: bool | None = False if more else None
 
-    def follow(self, before: DrawnText) -> None:
-        """Let the texts follow one that is written elsewhere."""
-        self._broken = "\n" in before.text
-
-    def around(self, text: str, *, last: bool) -> str:
+    def around(self, text: str) -> str:
         """Return a text with what belongs before and behind it."""
-        if self._separator is not None:
-            return text + (self._end if last else self._separator)
         before, self._broken = self._broken, "\n" in text
-        apart = before is not None and (before or self._broken)
-        return f"{chr(10) if apart else ''}{text}\n"
+        if self._separator is None:
+            apart = before is not None and (before or self._broken)
+            return f"{chr(10) if apart else ''}{text}\n"
+        if self._behind_each:
+            return text + self._separator
+        return text if before is None else self._separator + text
+
+    def end(self) -> str:
+        """Return what belongs behind the last text."""
+        begun = self._broken is not None
+        return "\n" if begun and self._separator is not None and not self._behind_each else ""

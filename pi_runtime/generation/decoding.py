@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from pi_runtime.backends.base import Backend, Session
-from pi_runtime.generation.sequence import Sequence
+
+
+class Sequence(Protocol):
+    """A text in progress."""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more is read for it."""
+
+    @property
+    def ids_read(self) -> int:
+        """How many tokens the network has read for it; 0 again when it begins anew."""
+
+    def next_id(self) -> int:
+        """Return the token id that the network reads next."""
+
+    def take(self, probabilities: npt.NDArray[np.float32]) -> None:
+        """Take the probabilities of the token after the one that was read, [V]."""
 
 
 def decode(
@@ -17,8 +35,8 @@ def decode(
     """Advance sequences token by token until each is done, `batch_size` of them at a time.
 
     Yields after every step the probabilities [slots, V] that the sequences in progress were given,
-    valid until the next step. A sequence that is done makes room for the next one. Closing the
-    generator, or dropping it, ends the session.
+    valid until the next step. A sequence that is done makes room for the next one, and one that
+    begins anew gets an empty window. Closing the generator, or dropping it, ends the session.
     """
     upcoming = iter(sequences)
     slots: list[Sequence] = []
@@ -32,12 +50,12 @@ def decode(
                 session.reorder(sources)
             sources = []
             probabilities = session.step([sequence.next_id() for sequence in slots])
-            finished = False
+            changed = False
             for sequence, row in zip(slots, probabilities, strict=True):
                 sequence.take(row)
-                finished = finished or sequence.done
+                changed = changed or sequence.done or not sequence.ids_read
             yield probabilities
-            if finished:
+            if changed:
                 sources = _refill(slots, upcoming, batch_size)
     finally:
         if session is not None:
@@ -52,7 +70,7 @@ def _refill(
     The slot of a finished sequence goes to the next one, or else to the last in the row, so that
     as few slots as possible change.
     """
-    sources: list[int | None] = [*range(len(slots))]
+    sources = [slot if sequence.ids_read else None for slot, sequence in enumerate(slots)]
     free = [slot for slot, sequence in enumerate(slots) if sequence.done]
     while len(slots) - len(free) < batch_size:
         sequence = next(upcoming, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from pi_runtime import checks
@@ -16,14 +17,19 @@ from pi_runtime.generation.decoding import decode
 from pi_runtime.generation.defaults import MAX_GEN_LENGTH, SCHEDULE
 from pi_runtime.generation.drawn import DrawnText
 from pi_runtime.generation.params import SamplingParams, Temperature
+from pi_runtime.generation.redrawing import Accept, RedrawnSequence, acceptance, rejection
 from pi_runtime.generation.sampling import Sampler, random_seed, random_stream
 from pi_runtime.generation.sequence import SampledSequence
 from pi_runtime.model.file import ModelFile
 from pi_runtime.model.manifest import Config
+from pi_runtime.model.ngrams import NgramSet
 from pi_runtime.model.vocabulary import Vocabulary
 
 MAX_BATCH = 64
 """How many texts are computed at once."""
+
+Begin = Callable[[int], SampledSequence | RedrawnSequence]
+"""Begins the text of an index."""
 
 
 class TextGenerator:
@@ -44,12 +50,19 @@ class TextGenerator:
         vocabulary: Vocabulary,
         config: Config,
         fallback_reason: str | None = None,
+        *,
+        ngrams: NgramSet | None = None,
+        sha256: str | None = None,
     ) -> None:
         self.backend = backend
         self.vocabulary = vocabulary
         self.config = config
         self.fallback_reason = fallback_reason
         """Why the backend is not the fastest one, if "auto" had to fall back."""
+        self.ngrams = ngrams
+        """What the network was trained on, if the model file says so."""
+        self.sha256 = sha256
+        """Of the model file, if it came from one."""
 
     @classmethod
     def load(
@@ -79,7 +92,14 @@ class TextGenerator:
         threads = checks.whole_number("threads", threads, 1, 1024)
         model = ModelFile(path)
         loaded = load_backend(model, backend, threads, verify=verify)
-        return cls(loaded.backend, model.vocabulary, model.config, loaded.fallback_reason)
+        return cls(
+            loaded.backend,
+            model.vocabulary,
+            model.config,
+            loaded.fallback_reason,
+            ngrams=model.ngrams(),
+            sha256=model.sha256,
+        )
 
     def stream(
         self,
@@ -90,10 +110,12 @@ class TextGenerator:
         index: int = 0,
         *,
         params: SamplingParams | None = None,
+        accept: Accept | None = None,
     ) -> Iterator[str]:
         """Yield a text in pieces, as it is drawn; joined, they are what `generate` returns.
 
-        `index` chooses the text of that number under `seed`.
+        `index` chooses the text of that number under `seed`. A text that may be rejected comes in
+        one piece, once it is accepted: see `texts`.
 
         >>> generator = TextGenerator.load("colab.tflite")
         >>> pieces = generator.stream(prefix="ea", temperature=0.5, seed=7)
@@ -102,15 +124,19 @@ class TextGenerator:
 
         Raises:
             UsageError: an argument cannot be right.
+            RejectedError: no draw of the text was accepted.
         """
         index = checks.whole_number("index", index, 0, checks.MAX_COUNT)
-        begin = self._factory(prefix, _merged(temperature, max_gen_length, params), seed)
-        return self._stream(begin(index))
+        params = _merged(temperature, max_gen_length, params)
+        begin = self.beginning(params, prefix, seed, accept)
+        return self._stream(index, begin(index))
 
-    def _stream(self, sequence: SampledSequence) -> Iterator[str]:
+    def _stream(self, index: int, sequence: SampledSequence | RedrawnSequence) -> Iterator[str]:
         if piece := sequence.settled():
             yield piece
         for _ in decode(self.backend, [sequence]):
+            if sequence.rejected:
+                raise rejection(index, sequence.draws)
             if piece := sequence.settled():
                 yield piece
 
@@ -123,21 +149,30 @@ class TextGenerator:
         seed: int | None = None,
         *,
         params: SamplingParams | None = None,
+        accept: Accept | None = None,
     ) -> Iterator[str]:
         """Yield `n` texts in order, each as soon as it and all before it are done.
 
         Texts are computed side by side, yet each has a random stream of its own: a text depends on
         the seed and on its own number, not on `n`. Text 0 is `stream`'s.
 
+        `accept` gets each text, and returns whether it is good; if not, that text is drawn again,
+        as with `SamplingParams.reject` and `original`, at most `SamplingParams.tries` times in all.
+
         >>> generator = TextGenerator.load("colab.tflite")
         >>> next(generator.texts(n=1000, seed=7)) == generator.generate(seed=7)[0]
         True
 
+        >>> short = generator.generate(n=5, seed=7, accept=lambda text: len(text) < 200)
+        >>> max(map(len, short)) < 200
+        True
+
         Raises:
             UsageError: an argument cannot be right.
+            RejectedError: no draw of a text was accepted; those before it have been yielded.
         """
-        drawn = self.drawn(n, prefix, seed, params=_merged(temperature, max_gen_length, params))
-        return (each.text for each in drawn)
+        params = _merged(temperature, max_gen_length, params)
+        return _accepted(self.drawn(n, prefix, seed, params=params, accept=accept))
 
     def drawn(
         self,
@@ -146,29 +181,30 @@ class TextGenerator:
         seed: int | None = None,
         *,
         params: SamplingParams | None = None,
+        accept: Accept | None = None,
         first: int = 0,
     ) -> Iterator[DrawnText]:
         """Yield `n` texts as `texts` does, each with its number under `seed`, from `first` on.
+
+        One that is rejected each time is yielded as None.
 
         Raises:
             UsageError: an argument cannot be right.
         """
         n = checks.text_count(n)
         first = checks.whole_number("first", first, 0, checks.MAX_COUNT)
-        begin = self._factory(prefix, params or SamplingParams(), seed)
+        begin = self.beginning(params or SamplingParams(), prefix, seed, accept)
         return self._drawn(range(first, first + n), begin)
 
-    def _drawn(
-        self, indices: range, begin: Callable[[int], SampledSequence]
-    ) -> Iterator[DrawnText]:
+    def _drawn(self, indices: range, begin: Begin) -> Iterator[DrawnText]:
         same = begin(indices[0])
         if same.done:  # the prefix alone reaches the limit
             yield from (DrawnText(index, same.text) for index in indices)
             return
-        begun: deque[tuple[int, SampledSequence]] = deque()
+        begun: deque[tuple[int, SampledSequence | RedrawnSequence]] = deque()
         """In order, until they are yielded."""
 
-        def upcoming() -> Iterator[SampledSequence]:
+        def upcoming() -> Iterator[SampledSequence | RedrawnSequence]:
             for index in indices:
                 begun.append((index, begin(index)))
                 yield begun[-1][1]
@@ -176,7 +212,8 @@ class TextGenerator:
         for _ in decode(self.backend, upcoming(), MAX_BATCH):
             while begun and begun[0][1].done:
                 index, sequence = begun.popleft()
-                yield DrawnText(index, sequence.text)
+                text = None if sequence.rejected else sequence.text
+                yield DrawnText(index, text, sequence.draws)
 
     def generate(
         self,
@@ -187,9 +224,12 @@ class TextGenerator:
         seed: int | None = None,
         *,
         params: SamplingParams | None = None,
+        accept: Accept | None = None,
     ) -> list[str]:
         """Return `n` texts. See `texts`."""
-        return list(self.texts(n, prefix, temperature, max_gen_length, seed, params=params))
+        return list(
+            self.texts(n, prefix, temperature, max_gen_length, seed, params=params, accept=accept)
+        )
 
     def generate_samples(
         self,
@@ -218,6 +258,7 @@ class TextGenerator:
         seed: int | None = None,
         *,
         params: SamplingParams | None = None,
+        accept: Accept | None = None,
     ) -> None:
         """Write `n` texts to a UTF-8 file, one per line, in order. See `texts`.
 
@@ -228,22 +269,48 @@ class TextGenerator:
         Raises:
             OSError: the file cannot be written; an older one is as it was.
         """
-        texts = self.texts(n, prefix, temperature, max_gen_length, seed, params=params)
+        texts = self.texts(
+            n, prefix, temperature, max_gen_length, seed, params=params, accept=accept
+        )
         with whole_lines(Path(path)) as write:
             for text in texts:
                 write(text)
 
-    def _factory(
-        self, prefix: str | None, params: SamplingParams, seed: int | None
-    ) -> Callable[[int], SampledSequence]:
-        """Check the arguments; return a factory from text index to sequence."""
+    def beginning(
+        self,
+        params: SamplingParams,
+        prefix: str | None = None,
+        seed: int | None = None,
+        accept: Accept | None = None,
+        redraw: int = 0,
+        kind: type[SampledSequence] = SampledSequence,
+    ) -> Begin:
+        """Check the arguments; return what begins the text of an index, for `decode` to go on.
+
+        Its first draw is that of number `redraw`. `kind` is what draws are made as.
+
+        Raises:
+            UsageError: an argument cannot be right, or is nothing for this model.
+        """
         prefix, seed = checks.prefix(prefix), checks.seed(seed)
-        Sampler(params, self.vocabulary)
+        sampler, max_length = Sampler(params, self.vocabulary), self.config.max_length
+        accepts = acceptance(params, self.vocabulary, self.ngrams, prefix, accept)
         drawn = random_seed() if seed is None else seed
-        vocabulary, max_length = self.vocabulary, self.config.max_length
-        return lambda index: SampledSequence(
-            vocabulary, max_length, prefix, params, random_stream(drawn, index)
-        )
+
+        def draw(index: int, further: int = 0) -> SampledSequence:
+            stream = random_stream(drawn, index, redraw + further)
+            return kind(sampler, max_length, prefix, stream)
+
+        if accepts is None:
+            return draw
+        return lambda index: RedrawnSequence(partial(draw, index), accepts, params.tries)
+
+
+def _accepted(drawn: Iterator[DrawnText]) -> Iterator[str]:
+    for each in drawn:
+        if each.text is None:
+            raise rejection(each.index, each.draws)
+        yield each.text
 
 
 def _merged(

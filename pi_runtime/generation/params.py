@@ -80,6 +80,17 @@ class SamplingParams:
     keep_stop: bool = False
     """Whether a text keeps the string that it ends at."""
 
+    original: int = 0
+    """A text is drawn again if it shares a run of so many characters with the training text, words
+    at word level, or is a training text as a whole; 0: it may. The model must know its training
+    text, and only knows runs from some length on: `NgramSet.gram_size`."""
+
+    reject: Sequence[str] = ()
+    """Regular expressions; a text in which one of them matches is drawn again (kept as a tuple)."""
+
+    tries: int = 20
+    """How often a text is drawn at most."""
+
     def __post_init__(self) -> None:
         # A frozen dataclass is set through object.
         for option in fields(self):

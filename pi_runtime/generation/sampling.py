@@ -22,7 +22,7 @@ from pi_runtime.model.vocabulary import START, Vocabulary
 
 
 class Sampler:
-    """Draws the tokens of a text.
+    """Draws the tokens of texts.
 
     Without further options it is textgenrnn's sampler. With some, the logits are changed in
     llama.cpp's order: penalty, bans, top-k, top-p, min-p, and the temperature last; so what is cut
@@ -35,8 +35,8 @@ class Sampler:
         Raises:
             UsageError: `allow` and `forbid` leave no token of this vocabulary.
         """
-        self._params = params
-        self._vocabulary = vocabulary
+        self.params = params
+        self.vocabulary = vocabulary
         self._end = vocabulary.id(START)
         self._warps = warps(params)
         self._mask = _mask(params, vocabulary) if self._warps else vocabulary.drawable
@@ -54,7 +54,7 @@ class Sampler:
         The text has `length` tokens, its start token counted, and is to have `limit`; of these the
         network has read `token_ids`.
         """
-        temperature = self._params.temperature_at(length, limit)
+        temperature = self.params.temperature_at(length, limit)
         if self._warps:
             logits = self._warped(probabilities, token_ids, length)
             if not temperature:
@@ -64,7 +64,7 @@ class Sampler:
             weights = warpers.probabilities(logits)
             return int(np.argmax(random.multinomial(1, weights)))
         token_id = sample(probabilities, temperature, random)
-        if token_id not in self._vocabulary:
+        if token_id not in self.vocabulary:
             # A gap in the vocabulary: textgenrnn fails with a KeyError here.
             token_id = int(np.argmax(np.where(self._mask, probabilities, -1)))
         return token_id
@@ -72,7 +72,7 @@ class Sampler:
     def _warped(
         self, probabilities: npt.NDArray[np.float32], token_ids: Sequence[int], length: int
     ) -> warpers.Logits:
-        params = self._params
+        params = self.params
         logits: warpers.Logits = np.log(np.asarray(probabilities, np.float64) + EPSILON)
         if params.repetition_penalty != 1 and params.repetition_window:
             recent = [i for i in token_ids[-params.repetition_window :] if i not in (0, self._end)]
@@ -163,12 +163,15 @@ def random_seed() -> int:
     return int.from_bytes(os.urandom(4), "little")
 
 
-def random_stream(seed: int, index: int = 0) -> np.random.RandomState:
-    """Return the random stream of text `index` under `seed`.
+def random_stream(seed: int, index: int = 0, redraw: int = 0) -> np.random.RandomState:
+    """Return the random stream of text `index` under `seed`, or of one of its redraws, from 1 on.
 
     Text 0 draws what textgenrnn draws after `numpy.random.seed(seed)`. Every further text has a
-    stream of its own, so that it does not depend on how many texts are made or in which order.
+    stream of its own, so that it does not depend on how many texts are made or in which order; so
+    has every redraw, so that a rejected text does not move the others.
     """
-    if index == 0:
+    if index == redraw == 0:
         return np.random.RandomState(seed)
-    return np.random.RandomState(np.random.MT19937(np.random.SeedSequence([seed, index])))
+    # Zeros at the end change nothing here: a text's stream is that of its redraw 0.
+    sequence = np.random.SeedSequence([seed, index, redraw])
+    return np.random.RandomState(np.random.MT19937(sequence))

@@ -19,7 +19,6 @@ from pi_runtime.generation.filters import (
     TextFilter,
     WordFilter,
 )
-from pi_runtime.generation.params import SamplingParams
 from pi_runtime.generation.sampling import Sampler
 from pi_runtime.model.vocabulary import START, Vocabulary
 
@@ -106,16 +105,21 @@ class Sequence:
 class SampledSequence(Sequence):
     """A text whose tokens are drawn at random."""
 
+    draws = 1
+    """How often it was drawn until it was accepted."""
+    rejected = False
+    """Whether it never was."""
+
     def __init__(
         self,
-        vocabulary: Vocabulary,
+        sampler: Sampler,
         max_length: int,
         prefix: str | None,
-        params: SamplingParams,
         random: np.random.RandomState,
     ) -> None:
-        self._sampler = Sampler(params, vocabulary)
+        self._sampler = sampler
         self._random = random
+        params, vocabulary = sampler.params, sampler.vocabulary
         given = vocabulary.split(prefix) if prefix else None
         hidden, limit = 1, params.max_gen_length
         if not vocabulary.single_text:

@@ -20,6 +20,9 @@ SHARD_SIZE = 10_000
 MAX_SHARDS = 10_000
 """Upper bound on the shards of a plan: each is two files in one folder."""
 
+MAX_OPTIONS = 1 << 20
+"""Upper bound on the characters of the sampling options, as JSON."""
+
 
 def part(total: int, which: int, parts: int) -> range:
     """Return the `which`th of `parts` (from 1) of `total` things, which differ by one at most.
@@ -96,6 +99,8 @@ class Plan:
         """
         kinds = {"model": str, "n": int, "seed": int, "prefix": str, "shard_size": int}
         options = typed(members, "params", dict)
+        if len(json.dumps(options)) > MAX_OPTIONS:  # expressions of some megabytes take minutes
+            raise ValueError("its options are too long")
         if unknown := options.keys() - {each.name for each in fields(SamplingParams)}:
             raise ValueError(f"the option {min(unknown)[:40]!r} is unknown")
         try:
@@ -105,6 +110,8 @@ class Plan:
             )
         except UsageError as error:
             raise ValueError(error.what) from None
+        except (ArithmeticError, RecursionError):  # of an expression
+            raise ValueError("its options cannot be read") from None
 
     def differences(self, wanted: Plan) -> Iterator[str]:
         """Yield what differs in a plan that is wanted instead of this one."""

@@ -14,11 +14,18 @@ from pi_runtime.model.file import ModelFile
 def load(model: ModelFile, backend: str, threads: int) -> TextGenerator:
     """Return the generator of a model that has been read. See `TextGenerator.load`."""
     loaded = load_backend(model, backend, threads)
-    return TextGenerator(loaded.backend, model.vocabulary, model.config, loaded.fallback_reason)
+    return TextGenerator(
+        loaded.backend,
+        model.vocabulary,
+        model.config,
+        loaded.fallback_reason,
+        ngrams=model.ngrams(),
+        sha256=model.sha256,
+    )
 
 
 def lines(generator: TextGenerator, plan: Plan, shard: int) -> Iterator[bytes]:
-    """Yield a shard's texts in order, each as a line of JSON in UTF-8.
+    """Yield a shard's texts in order, each as a line of JSON in UTF-8; null was rejected each time.
 
     A shard is computed for itself: its bytes do not depend on where, when and beside which others.
 

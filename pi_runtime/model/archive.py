@@ -18,10 +18,12 @@ _ENTRY = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 
 MAX_DIRECTORY = 4096
-"""Bytes of a central directory: four entries need three hundred."""
+"""Bytes of a central directory: five entries need four hundred."""
 
 _ENCRYPTED = 0x2041
 """Encryption, strong encryption, and hidden headers, among an entry's flags."""
+
+_OTHERS = "its associated files are not those that belong there"
 
 
 class Member(NamedTuple):
@@ -58,8 +60,12 @@ class Member(NamedTuple):
         return data
 
 
-def read_members(content: bytes, names: Collection[str]) -> dict[str, Member]:
+def read_members(
+    content: bytes, names: Collection[str], optional: Collection[str] = ()
+) -> dict[str, Member]:
     """Return the members of the ZIP that ends a file, which must be just these, by name.
+
+    Those that are `optional` may be there too.
 
     Raises:
         ValueError: there is no ZIP, its members are others, or a header is not in order.
@@ -68,17 +74,19 @@ def read_members(content: bytes, names: Collection[str]) -> dict[str, Member]:
         raise ValueError("not a ZIP file at its end")
     end = len(content) - _END.size
     _, disk, first_disk, here, count, size, start, comment = _END.unpack_from(content, end)
-    if disk or first_disk or here != count or count != len(names):
-        raise ValueError("its associated files are not the four that belong there")
+    if disk or first_disk or here != count or count > len(names) + len(optional):
+        raise ValueError(_OTHERS)
     if size > MAX_DIRECTORY or comment or start + size != end:
         raise ValueError("its ZIP directory does not lie where it should")
     members: dict[str, Member] = {}
     place = start
     for _ in range(count):
         member, place = _entry(content, place, end)
-        if member.name not in names or member.name in members:
-            raise ValueError("its associated files are not the four that belong there")
+        if member.name not in (*names, *optional) or member.name in members:
+            raise ValueError(_OTHERS)
         members[member.name] = member
+    if not members.keys() >= set(names):
+        raise ValueError(_OTHERS)
     if place != end:
         raise ValueError("its ZIP directory does not lie where it should")
     last = 0

@@ -8,10 +8,13 @@
     │   config.json        │   max_length, word_level, single_text, architecture
     │   vocab.json         │   {token: id}
     │   golden.json        │   windows and the probabilities expected of them
+    │   ngrams.bin         │   in version 2 alone: hashed n-grams of the training texts (`ngrams`)
     └──────────────────────┘
 
 The FlatBuffer holds every weight array as raw little-endian bytes, so the manifest records byte
 offset, shape and strides, and NumPy maps the arrays in place: no second copy, no parser.
+
+A file without n-grams is of version 1, byte for byte what it was before there were any.
 
 Threat model: a file from a stranger. It is read into memory once, and what is checked there is what
 is used: nobody can change or cut it any more. Nothing in it is executed or unpickled; members,
@@ -53,10 +56,13 @@ from pi_runtime.model.manifest import (
     vocabulary_from_json,
 )
 from pi_runtime.model.network import Network
+from pi_runtime.model.ngrams import MAX_NGRAM_BYTES, NgramSet
 from pi_runtime.model.vocabulary import Vocabulary
 
-FORMAT_VERSION = 1
 MEMBERS = ("manifest.json", "config.json", "vocab.json", "golden.json")
+NGRAMS = "ngrams.bin"
+VERSIONS = {1: frozenset(MEMBERS), 2: frozenset((*MEMBERS, NGRAMS))}
+"""The versions of the format that are read, and what each has behind the FlatBuffer."""
 SMALL_MEMBER_BYTES = 1 << 20
 """Upper bound on the manifest and the config, which need some kilobytes."""
 MAX_VOCAB_BYTES = 16 << 20
@@ -132,15 +138,17 @@ class ModelFile:
         size = len(self.content)
         if not 0 < size <= MAX_BYTES:
             raise ValueError(f"it has {size} bytes")
-        members = read_members(self.content, MEMBERS)
+        members = read_members(self.content, MEMBERS, (NGRAMS,))
         raw = self._document(members["manifest.json"], SMALL_MEMBER_BYTES, 10_000, 30_000)
         version = raw.get("format_version")
-        if version != FORMAT_VERSION:
+        if type(version) is not int or version not in VERSIONS:
             raise ModelFileError(
                 f"{self.name}: format version {shown(repr(version))}, "
-                f"this package reads {FORMAT_VERSION}",
+                f"this package reads {' and '.join(map(str, VERSIONS))}",
                 "convert the checkpoint again, or install the package that wrote it",
             )
+        if members.keys() != VERSIONS[version]:
+            raise ValueError("its associated files are not those of its format version")
         flatbuffer = typed(raw, "flatbuffer", dict)
         self._length = bounded(flatbuffer, "length", size)
         if self._length > min(member.start for member in members.values()):
@@ -172,6 +180,7 @@ class ModelFile:
         self._golden = self._document(
             members["golden.json"], SMALL_MEMBER_BYTES + 40 * numbers, 100, numbers + 100
         )
+        self._ngrams = members.get(NGRAMS)
 
     def _document(self, member: Member, most: int, brackets: int, commas: int) -> dict[str, Any]:
         return parse(member.name, member.read(self.content, most), brackets, commas)
@@ -203,6 +212,20 @@ class ModelFile:
             if network.classes != self.vocabulary.classes:
                 raise ValueError("the arrays do not have the classes that the manifest gives")
             return network
+
+    def ngrams(self) -> NgramSet | None:
+        """Return the n-grams of the texts that the network was trained on, if the file has them.
+
+        Raises:
+            ModelFileError: they are damaged, or those of another kind of network.
+        """
+        if self._ngrams is None:
+            return None
+        with self._trusting_nothing():
+            found = NgramSet.from_bytes(self._ngrams.read(self.content, MAX_NGRAM_BYTES))
+            if (found.unit == "words") != self.config.word_level:
+                raise ValueError(f"its n-grams are of {found.unit}, its tokens are not")
+            return found
 
     def golden(self) -> Golden:
         """Return the golden windows.
@@ -292,25 +315,31 @@ def read_network(flatbuffer: Any, arrays: Mapping[str, ArraySpec], config: Confi
 
 
 def pack_model(
-    flatbuffer: bytes, manifest: Manifest, config: Config, vocabulary: Vocabulary, golden: Golden
+    flatbuffer: bytes,
+    manifest: Manifest,
+    config: Config,
+    vocabulary: Vocabulary,
+    golden: Golden,
+    ngrams: NgramSet | None = None,
 ) -> bytes:
     """Return an artefact's bytes; the same input gives the same bytes."""
-    return seal(
-        flatbuffer,
-        {
-            "manifest.json": manifest.to_json(),
-            "config.json": config.to_json(vocabulary),
-            "vocab.json": vocabulary.ids,
-            "golden.json": golden.to_json(),
-        },
-    )
+    documents: dict[str, Any] = {
+        "manifest.json": manifest.to_json(),
+        "config.json": config.to_json(vocabulary),
+        "vocab.json": vocabulary.ids,
+        "golden.json": golden.to_json(),
+    }
+    return seal(flatbuffer, documents | ({NGRAMS: ngrams.to_bytes()} if ngrams else {}))
 
 
 def seal(flatbuffer: bytes, documents: Mapping[str, Any]) -> bytes:
-    """Return a FlatBuffer with the four documents behind it, its length and hash among them."""
+    """Return a FlatBuffer with the four documents behind it, its length and hash among them.
+
+    With `NGRAMS` among the documents, which are bytes, it is a file of version 2.
+    """
     manifest = {
         **documents["manifest.json"],
-        "format_version": FORMAT_VERSION,
+        "format_version": 2 if NGRAMS in documents else 1,
         "flatbuffer": {
             "length": len(flatbuffer),
             "sha256": hashlib.sha256(flatbuffer).hexdigest(),
@@ -326,4 +355,7 @@ def seal(flatbuffer: bytes, documents: Mapping[str, Any]) -> bytes:
             info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, json.dumps(document, ensure_ascii=False, indent=1))
+        if NGRAMS in documents:
+            # Stored: half of its bits are set by chance, and nothing packs that.
+            archive.writestr(zipfile.ZipInfo(NGRAMS, (1980, 1, 1, 0, 0, 0)), documents[NGRAMS])
     return packed.getvalue()

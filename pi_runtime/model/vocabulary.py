@@ -22,6 +22,11 @@ def space_punctuation(text: str) -> str:
     return _SPACES.sub(" ", _PUNCTUATION.sub(r" \1 ", text))
 
 
+def words_of(text: str) -> list[str]:
+    """Return a text's words and punctuation marks, in lower case."""
+    return [word for word in space_punctuation(text).lower().split(" ") if word]
+
+
 class Vocabulary:
     """The tokens a network knows and their ids, 1 … V - 1. Id 0 is padding, and the unknown.
 

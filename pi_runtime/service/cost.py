@@ -46,7 +46,9 @@ def per_drawn_token(config: Config, classes: int, params: SamplingParams) -> int
 
 
 def of_texts(config: Config, classes: int, n: int, params: SamplingParams) -> int:
-    """Return about how many multiplications `n` texts take at most."""
+    """Return about how many multiplications `n` texts take at most, all their draws."""
+    if params.original or params.reject:
+        n *= params.tries
     longest = params.max_gen_length * 3 // 2 if params.finish_sentence else params.max_gen_length
     return n * (longest + config.max_length) * per_drawn_token(config, classes, params)
 

@@ -47,7 +47,8 @@ from pi_runtime.service import limits
 
 VERSION = 1
 
-SAMPLING = frozenset(option.name for option in fields(SamplingParams))
+SAMPLING = frozenset(option.name for option in fields(SamplingParams)) - {"reject"}
+"""A stranger's regular expression may take for ever; the service's own reject what it makes."""
 
 _MEMBERS: dict[str, frozenset[str]] = {
     "generate": SAMPLING | {"n", "prefix", "seed"},

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from pi_runtime.errors import Error, shown
+from pi_runtime.errors import Error, RejectedError, shown
 from pi_runtime.generation.sampling import random_seed
 from pi_runtime.service.events import Events
 from pi_runtime.service.fair_lock import FairLock
@@ -124,6 +124,9 @@ class Scheduler:
                 return upcoming
             try:
                 await self.speak(stream)
+            except RejectedError as error:
+                _LOGGER.warning("%s", error)
+                return upcoming
             except Error as error:
                 self._status.speech_trouble = str(error)
                 _LOGGER.error("%s", error)

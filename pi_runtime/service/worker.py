@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from pi_runtime.errors import Error
 from pi_runtime.generation.decoding import decode
-from pi_runtime.generation.generator import TextGenerator
+from pi_runtime.generation.generator import Begin, TextGenerator
 from pi_runtime.generation.params import SamplingParams
-from pi_runtime.generation.sampling import Sampler, random_stream
+from pi_runtime.generation.redrawing import RedrawnSequence, rejection
 from pi_runtime.generation.sequence import SampledSequence
 from pi_runtime.service import cost
 from pi_runtime.service.heartbeat import BeatingBackend, Heartbeat
@@ -34,10 +34,10 @@ def load_generator(settings: ServiceSettings) -> TextGenerator:
     Raises:
         ModelFileError: the file is missing or damaged.
         BackendError: nothing here can run it, or it computes something else here.
-        UsageError: the settings leave no token of it to draw.
+        UsageError: the settings are nothing for it.
     """
     generator = TextGenerator.load(settings.model, settings.backend, settings.threads, verify=True)
-    Sampler(settings.params, generator.vocabulary)
+    generator.beginning(settings.params, settings.prefix)
     if generator.fallback_reason:
         _LOGGER.warning(
             "%s; %s computes instead", generator.fallback_reason, generator.backend.name
@@ -126,15 +126,8 @@ class _Model(NamedTuple):
     def prefix(self, request: Request) -> str | None:
         return self.settings.prefix if request.prefix is None else request.prefix
 
-    def sequence(self, request: Request, seed: int, index: int) -> SampledSequence:
-        """Return the text of that index, as `TextGenerator.texts` has it."""
-        return SampledSequence(
-            self.generator.vocabulary,
-            self.generator.config.max_length,
-            self.prefix(request),
-            self.params(request),
-            random_stream(seed, index),
-        )
+    def beginning(self, request: Request, seed: int) -> Begin:
+        return self.generator.beginning(self.params(request), self.prefix(request), seed)
 
     def cost(self, request: Request) -> int:
         config, classes = self.generator.config, self.generator.vocabulary.classes
@@ -160,19 +153,20 @@ class GenerationWorker:
         """Take another model, and other settings, for what is asked for from now on."""
         backend = BeatingBackend(generator.backend, self._heartbeat)
         self._model = _Model(
-            TextGenerator(backend, generator.vocabulary, generator.config), settings
+            TextGenerator(backend, generator.vocabulary, generator.config, ngrams=generator.ngrams),
+            settings,
         )
 
     def check(self, request: Request) -> None:
-        """Check what a request costs with this model, and whether it leaves a token to draw.
+        """Check what a request costs with this model, and whether it is anything for it.
 
         Raises:
-            UsageError: it is too much, or leaves none.
+            UsageError: it is too much, or nothing for it.
         """
         model = self._model
         config, vocabulary = model.generator.config, model.generator.vocabulary
         params = model.params(request)
-        Sampler(params, vocabulary)
+        model.beginning(request, 0)
         token = cost.per_drawn_token(config, vocabulary.classes, params)
         cost.check(model.cost(request), model.cost(Request("speak")), token)
 
@@ -218,12 +212,13 @@ class GenerationWorker:
 def _generated(
     model: _Model, request: Request, seed: int, future: Future[dict[str, Any]]
 ) -> Generator[None]:
-    sequences = [model.sequence(request, seed, 0)]
+    begin = model.beginning(request, seed)
+    sequences = [begin(0)]
 
-    def upcoming() -> Iterator[SampledSequence]:
+    def upcoming() -> Iterator[SampledSequence | RedrawnSequence]:
         yield sequences[0]
         for index in range(1, request.n):
-            sequences.append(model.sequence(request, seed, index))
+            sequences.append(begin(index))
             yield sequences[-1]
 
     if sequences[0].done:  # the prefix alone reaches the limit
@@ -232,6 +227,9 @@ def _generated(
         batch = cost.batch_size(model.generator.config)
         for _ in decode(model.generator.backend, upcoming(), batch):
             yield
+    for index, sequence in enumerate(sequences):
+        if sequence.rejected:
+            raise rejection(index, sequence.draws)
     prefix = model.prefix(request)
     future.set_result(
         {
@@ -244,10 +242,12 @@ def _generated(
 
 
 def _streamed(model: _Model, request: Request, seed: int, stream: TextStream) -> Generator[None]:
-    sequence = model.sequence(request, seed, 0)
+    sequence = model.beginning(request, seed)(0)
     if piece := sequence.settled():
         stream.put(piece)
     for _ in decode(model.generator.backend, [sequence]):
         if piece := sequence.settled():
             stream.put(piece)
         yield
+    if sequence.rejected:
+        raise rejection(0, sequence.draws)

@@ -9,16 +9,16 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pi_runtime import SamplingParams, TextGenerator
+from pi_runtime import SamplingParams, TextGenerator, __version__
 from pi_runtime.cli.text_output import Between
 from pi_runtime.generation.interactive import InteractiveText
+from pi_runtime.model.file import ModelFile
 from tests.helpers.checkpoints import packed_model, small_network, small_vocab
 from tests.helpers.commands import program, run_command
 from tests.helpers.processes import wait_for
@@ -75,10 +75,9 @@ LINES = [["a"], ["a", "b"], ["a\nb", "c"], ["a", "b\nc"], ["a", "b", "c\n", "d",
 
 @pytest.mark.parametrize("texts", LINES)
 def test_texts_of_several_lines_stand_apart(texts: list[str]) -> None:
-    args = argparse.Namespace(null=False, separator=None)
+    args = argparse.Namespace(null=False, separator=None, append=False)
     between = Between(args)
-    last = len(texts) - 1
-    written = "".join(between.around(text, last=at == last) for at, text in enumerate(texts))
+    written = "".join(map(between.around, texts)) + between.end()
     expected = texts[0]
     for before, text in pairwise(texts):
         expected += ("\n\n" if "\n" in before + text else "\n") + text
@@ -139,8 +138,12 @@ def test_json_is_an_object_a_line(model: Path, texts: TextGenerator) -> None:
             "index": index,
             "temperature": [1.0, 0.5],
             "prefix": "e",
+            "options": {},
             "backend": "numpy",
+            "model": ModelFile(model).sha256,
+            "version": __version__,
             "characters": len(record["text"]),
+            "draws": 1,
         }
 
 
@@ -166,6 +169,10 @@ OPTIONS: dict[str, tuple[tuple[object, ...], dict[str, Any]]] = {
     "stop": (("--stop", "e", "--stop", "o"), {"stop_at": ["e", "o"]}),
     "stop-at": (("--stop-at", "t", "--keep-stop"), {"stop_at": ["t"], "keep_stop": True}),
     "ramp": (("--temperature", "0.1..2"), {"temperature": "0.1..2"}),
+    "reject": (
+        ("--reject", "h", "--reject", "tt", "--tries", 500),
+        {"reject": ["h", "tt"], "tries": 500},
+    ),
 }
 
 
@@ -192,6 +199,11 @@ def test_options_are_those_of_the_library(name: str, model: Path, texts: TextGen
         (("--stop", ""), "--stop-at has an empty string in it – leave it out"),
         (("--keep-stop",), "--keep-stop has no use without --stop-at – leave it out"),
         (("--repetition-window", 3), "--repetition-window has no use without "),
+        (("--reject", "x("), "--reject has 'x(', which is no regular expression: "),
+        (("--reject", "words.txt"), "--reject words.txt: no such file – name one, or a "),
+        (("--tries", 3), "--tries has no use without --original or --reject – leave it out"),
+        (("--reject", "e", "--tries", 0), "--tries is 0 – give a whole number from 1 to "),
+        (("--original", 20), "this model does not know its training text – convert it again "),
         (("--temperature", "0..x"), "--temperature is '0..x' – give the two ends of a ramp"),
     ],
 )
@@ -330,20 +342,6 @@ def test_interrupted_an_appended_file_keeps_what_is_done(
     lines = path.read_text("utf-8").splitlines(keepends=True)
     assert lines[0] == "old\n"
     assert lines[-1].endswith("\n")
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)], capture_output=True
-    )
-    if mount.returncode:
-        pytest.skip("mounting a small tmpfs is not allowed here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("append", [(), ("--append",)])

@@ -91,12 +91,29 @@ rnn-generate colab.tflite --interactive -n 1 | 2 | -n has no use with --interact
 rnn-generate colab.tflite --interactive --max-gen-length 300 | 2 | --max-gen-length has no use with --interactive – leave it out
 rnn-generate colab.tflite --interactive -o x | 2 | -o has no use with --interactive – leave it out
 rnn-generate colab.tflite --interactive --quiet | 2 | --quiet has no use with --interactive – leave it out
+rnn-generate colab.tflite --interactive --trace t.html | 2 | --trace has no use with --interactive – leave it out
+rnn-generate colab.tflite --trace t.html --json | 2 | --json has no use with --trace, which shows one text – leave it out
+rnn-generate colab.tflite --trace t.html --samples | 2 | --samples has no use with --trace, which shows one text – leave it out
+rnn-generate colab.tflite --trace t.html -n 2 | 2 | -n 2 has no use with --trace, which shows one text – leave it out
+rnn-generate colab.tflite --trace t.html --max-gen-length 2001 | 2 | --max-gen-length 2001 is more than a page of --trace shows – give 2000 or less
+rnn-generate colab.tflite --trace t.html -o ./t.html | 2 | t.html: is named with -o and with --trace – name two files
+rnn-generate colab.tflite --trace - | 2 | --trace - is no file – name a file, such as why.html
+rnn-generate --service x --trace t.html | 2 | --trace needs the model's file, which a service does not give – name the model file instead of the service
 rnn-generate colab.tflite --top-n 3 | 2 | --top-n has no use without --interactive – leave it out, or add --interactive
 rnn-generate colab.tflite --samples --temperature 1 | 2 | --temperature has no use with --samples, which has three of its own – leave it out
 rnn-generate colab.tflite --samples -0 | 2 | -0 has no use with --samples, which prints headings – leave it out
 rnn-generate colab.tflite --backend numpy --threads 1 | 2 | --threads has no use with --backend numpy – leave it out
 rnn-generate colab.tflite --json -0 | 2 | -0 has no use with --json, which gives each text a line – leave it out
 rnn-generate colab.tflite --json --separator x | 2 | --separator has no use with --json, which gives each text a line – leave it out
+rnn-generate colab.tflite --jsonl -0 | 2 | -0 has no use with --jsonl, which gives each text a line – leave it out
+rnn-generate colab.tflite --json --jsonl | 2 | --json and --jsonl exclude each other – give one of them
+rnn-generate colab.tflite --json --csv | 2 | --json and --csv exclude each other – give one of them
+rnn-generate colab.tflite --csv --separator x | 2 | --separator has no use with --csv, which gives each text a row – leave it out
+rnn-generate colab.tflite --interactive --log x | 2 | --log has no use with --interactive – leave it out
+rnn-generate colab.tflite --again 1 | 2 | --again has no log – name it with --log
+rnn-generate colab.tflite --again 0 --log x | 2 | --again is 0 – give a whole number from 1 to 9223372036854775807
+rnn-generate colab.tflite --again 1 --log x --seed 1 | 2 | --seed has no use with --again, which takes all else from the log – leave it out
+rnn-generate colab.tflite --again 1 --log x --json | 2 | --json has no use with --again, which takes all else from the log – leave it out
 rnn-generate colab.tflite --separator x -0 | 2 | --separator and -0 exclude each other – give one of them
 rnn-generate colab.tflite --separator \\x | 2 | --separator has \\x – write \\n, \\t or \\\\; for NUL take -0
 options that mean nothing together: rnn-speak
@@ -145,6 +162,7 @@ rnn-train poems.txt --weights colab_weights.hdf5 --rnn-size 128 | 2 | --rnn-size
 rnn-train poems.txt --weights colab_weights.hdf5 --max-words 9 | 2 | --max-words has no use with --weights, whose network is that of colab_weights.hdf5 – leave it out
 rnn-train poems.txt --weights colab_weights.hdf5 --no-word-level | 2 | --no-word-level has no use with --weights, whose network is that of colab_weights.hdf5 – leave it out
 rnn-train poems.txt --gen-epochs 1 | 2 | --gen-epochs has no use without --report – add --report, or leave it out
+rnn-train poems.txt --no-corpus | 2 | --no-corpus has no use without --convert – add --convert, or leave it out
 rnn-train poems.txt --max-gen-length 300 | 2 | --max-gen-length has no use without --report – add --report, or leave it out
 rnn-train poems.txt --delimiter ; | 2 | --delimiter has no use without CSV – add --is-csv or --context, or leave it out
 rnn-train poems.txt --is-csv --line-delimited | 2 | --line-delimited has no use with CSV, where each row is a text – leave it out
@@ -167,6 +185,15 @@ rnn-generate colab.tflite -o nodir/ | 2 | nodir: no such folder – create it (m
 rnn-generate colab.tflite -o poems.txt/x | 2 | poems.txt: is no folder – name another with -o
 rnn-generate colab.tflite -o empty | 2 | empty: is a folder – name a file with -o
 rnn-generate colab.tflite -o - | 2 | -o - is no file – leave it out: text goes to stdout anyway
+rnn-generate colab.tflite --log - | 2 | --log - is no file – name one
+rnn-generate colab.tflite --log empty | 2 | empty: is a folder – name a file with --log
+rnn-generate colab.tflite --log nodir/x | 2 | nodir: no such folder – create it (mkdir -p nodir), or name another with --log
+rnn-generate colab.tflite --log poems.txt | 1 | poems.txt: is no log of texts – name another file with --log
+rnn-generate colab.tflite --log x -o x | 2 | -o and --log name the same file – name two
+rnn-generate colb.tflite --log x | 1 | colb.tflite: no such file or directory – did you mean colab.tflite?
+rnn-generate colab.tflite --again 1 --log x | 1 | x: no such file or directory
+rnn-generate colab.tflite --again 1 --log poems.txt | 1 | poems.txt: is no log of texts – name another file with --log
+rnn-generate colab.tflite --csv --append -o poems.txt | 2 | poems.txt: its first line is not the names of the columns – name another file with -o, or leave out --append
 rnn-speak --text x --wav a.mp3 | 2 | --wav a.mp3 would be a WAV file – pipe it: rnn-speak … --wav - ¦ lame - a.mp3
 rnn-speak --text x --wav a.opus | 2 | --wav a.opus would be a WAV file – pipe it: rnn-speak … --wav - ¦ opusenc - a.opus
 rnn-speak --text x --wav "a b.flac" | 2 | --wav a b.flac would be a WAV file – pipe it: rnn-speak … --wav - ¦ flac - -o 'a b.flac'
@@ -214,6 +241,7 @@ RNN_SOCKET={none} rnn-speak --text x | 1 | no service listens at {none} – star
 RNN_SOCKET={none} rnn-speak --stop | 1 | no service listens at {none} – start it, or unset RNN_SOCKET, which names it
 RNN_SOCKET={none} rnn-generate --backend numpy | 2 | --backend has no use with a service – name the model file instead of the service
 RNN_SOCKET={none} rnn-generate --interactive | 2 | --interactive is nothing that a service does – name the model file, or unset RNN_SOCKET
+RNN_SOCKET={none} rnn-generate --trace t.html | 2 | --trace needs the model's file, which a service does not give – name the model file instead of the service
 RNN_SOCKET={none} rnn-speak --wav - | 2 | --wav is nothing that a service does – name the model file, or add --local
 RNN_SOCKET={none} rnn-speak --wav a.wav | 2 | --wav is nothing that a service does – name the model file, or add --local
 """  # noqa: E501 - a mistake a line

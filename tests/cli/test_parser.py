@@ -60,6 +60,8 @@ def test_what_is_given_is_known_at_its_default_too() -> None:
         (["--prefix", ""], {"prefix": ""}),
         (["--prefix", "-1"], {"prefix": "-1"}),
         (["--prefix=--seed"], {"prefix": "--seed"}),
+        (["--prefix=--"], {"prefix": "--"}),
+        (["--list=--", "m"], {"list": "--", "model": "m"}),
     ],
 )
 def test_spellings(argv: list[str], expected: dict[str, object]) -> None:

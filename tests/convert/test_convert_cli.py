@@ -62,6 +62,55 @@ def refused(folder: Path, *argv: object, code: int = 1) -> str:
     return line
 
 
+def test_it_takes_the_texts_that_the_network_was_trained_on(folder: Path) -> None:
+    (folder / "one.txt").write_bytes(b"\xef\xbb\xbfto be, or not to be\r\n\r\nthat is all\r\n")
+    (folder / "two.txt").write_text("that is all\nto be, or not to be\nнет\n", "utf-8")
+    assert convert(folder, "-o", "plain.tflite").returncode == 0
+    done = convert(folder, "--corpus", "one.txt", "--corpus=two.txt")
+    assert done.returncode == 0, done.stderr
+    assert "\ncorpus    12 runs of 10 characters and 3 lines of 2 files, 0 kB\n" in done.stdout
+    found = ModelFile(folder / "colab.tflite").ngrams()
+    assert found is not None
+    for line in ("to be, or not to be", "that is all", "нет"):
+        assert found.is_training_text(line)
+    assert not found.is_training_text("\ufeffto be, or not to be")
+    assert ModelFile(folder / "plain.tflite").ngrams() is None
+    flatbuffer, documents = members((folder / "colab.tflite").read_bytes())
+    del documents["ngrams.bin"]
+    assert seal(flatbuffer, documents) == (folder / "plain.tflite").read_bytes()
+    report = json.loads(convert(folder, "--corpus", "two.txt", "--force", "--json").stdout)
+    assert report["corpus"] == {
+        "files": ["two.txt"],
+        "unit": "characters",
+        "gram_size": 10,
+        "grams": 12,
+        "lines": 3,
+        "bytes": 44,
+    }
+    assert json.loads(convert(folder, "--force", "--json").stdout)["corpus"] is None
+
+
+def test_a_corpus_that_cannot_be_read_is_one_line(folder: Path) -> None:
+    (folder / "cp1251.txt").write_bytes("abc: день".encode("cp1251"))
+    (folder / "wide.txt").write_bytes("день".encode("utf-16"))
+    (folder / "empty.txt").write_bytes(b"\n \n")
+    for name, says in (
+        (
+            "cp1251.txt",
+            "error: cp1251.txt: byte 5, 0xe4, is not UTF-8 – "
+            "convert it: iconv -f ENCODING -t UTF-8 cp1251.txt > utf-8.txt",
+        ),
+        ("wide.txt", "iconv -f UTF-16 -t UTF-8 wide.txt"),
+        ("none.txt", "none.txt: no such file or directory – name a text file with --corpus"),
+        ("empty.txt", "the corpus: there is no text in it – leave it out, or give another"),
+        ("/dev/zero", "/dev/zero: is a device"),
+    ):
+        assert says in refused(folder, "--corpus", name)
+    assert "--corpus has no use with --inspect" in refused(
+        folder, "--inspect", "--corpus", "cp1251.txt", code=2
+    )
+
+
 def test_it_reports_converts_and_does_not_overwrite(folder: Path) -> None:
     done = convert(folder)
     assert done.returncode == 0, done.stderr

@@ -70,6 +70,11 @@ def test_public_names() -> None:
         ({"output": 5}, "output is 5 – give a string"),
         ({"vocab": {"a": 1}}, "vocab is {'a': 1} – give a string"),
         ({"config": b"c.json"}, "config is b'c.json' – give a string"),
+        ({"corpus": "poems.txt"}, "corpus is str – give a list of paths"),
+        ({"corpus": None}, "corpus is NoneType – give a list of paths"),
+        ({"corpus": ["poems.txt", 5]}, "corpus[1] is 5 – give a string"),
+        ({"texts": "To be, or not"}, "texts is 'To be, or not' – give a list of strings"),
+        ({"texts": [None]}, "texts[0] is None – give a string"),
     ],
 )
 def test_arguments_that_cannot_be(folder: Path, arguments: dict[str, object], says: str) -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import sqlite3
 import sys
+import tempfile
 import wave
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
+from pi_runtime.cli.text_log import TextLog
 from tests.helpers.checkpoints import (
     config_of,
     packed_model,
@@ -56,10 +61,10 @@ def _model(given: Path) -> None:
     )
 
 
-def _generate(*options: str) -> Callable[[Path], list[str]]:
+def _generate(*options: str, texts: int = TEXTS) -> Callable[[Path], list[str]]:
     return lambda given: [
         program("rnn-generate"), str(given / "m.tflite"), "--backend", "numpy", "--seed", "1",
-        "-n", str(TEXTS), "--max-gen-length", "30", "-q", *options,
+        "-n", str(texts), "--max-gen-length", "30", "-q", *options,
     ]  # fmt: skip
 
 
@@ -107,6 +112,45 @@ def _records(folder: Path) -> str:
     except ValueError:
         return "lost"
     return "new" if [record["index"] for record in records] == list(range(TEXTS)) else "lost"
+
+
+def _old_log(given: Path, folder: Path) -> None:
+    """A log of one text."""
+    _model(given)
+    record = {
+        "text": OLD, "seed": 2, "index": 0, "temperature": (1.0,), "prefix": None, "options": {},
+        "backend": "numpy", "model": None, "version": "1", "draws": 1,
+    }  # fmt: skip
+    with closing(TextLog(folder / "log")) as log:
+        log.add(record, None)
+
+
+def _logged(folder: Path) -> str:
+    """The old text must be there, and whatever follows be whole texts of runs that began anew.
+
+    A copy is looked at: reading a log brings it in order, and that the next run must do itself.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        copy = shutil.copytree(folder, Path(name) / "copy")
+        with closing(sqlite3.connect(copy / "log")) as log:
+            if log.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
+                return "lost"
+            rows = log.execute("SELECT text, text_index FROM texts ORDER BY id").fetchall()
+    if rows[:1] != [(OLD, 0)]:
+        return "lost"
+    ordered = all(
+        index in (0, before + 1) for (_, before), (_, index) in pairwise([(OLD, -1), *rows[1:]])
+    )
+    if not ordered or not all(_whole(f"{text}\n") for text, _ in rows[1:]):
+        return "lost"
+    return "old" if len(rows) == 1 else "new"
+
+
+def _page(folder: Path) -> str:
+    content = (folder / "out.html").read_text("utf-8")
+    if content == OLD:
+        return "old"
+    return "new" if content.endswith("</script>\n") else "lost"
 
 
 def _sound(folder: Path) -> str:
@@ -169,6 +213,13 @@ def _shards(folder: Path) -> str:
 SHARDS = Writer(
     "rnn-generate --shards", _generate("--shards", ".", "--shard-size", str(PER_SHARD)),
     _no_shards, _shards, frozenset({"manifest.json", *SHARD_FILES}),
+)  # fmt: skip
+LOG = Writer("rnn-generate --log", _generate("--log", "log"), _old_log, _logged, frozenset({"log"}))
+
+
+TRACE = Writer(
+    "rnn-generate --trace", _generate("--trace", "out.html", texts=1),
+    _with_old("out.html", OLD.encode()), _page, frozenset({"out.html"}),
 )  # fmt: skip
 SPEAK = Writer(
     "rnn-speak --wav", _speak, _with_old("out.wav", OLD.encode()), _sound, frozenset({"out.wav"})
@@ -293,5 +344,5 @@ CONVERT = Writer(
     "rnn-convert", _convert, _old_model, _converted, frozenset({"f.tflite"}), slow=True
 )
 
-QUICK = (GENERATE, RECORDS, APPEND, SPEAK)
-WRITERS = (*QUICK, SHARDS, EPOCHS_FILES, TRAIN, CONVERT)
+QUICK = (GENERATE, RECORDS, APPEND, TRACE, SPEAK)
+WRITERS = (*QUICK, LOG, SHARDS, EPOCHS_FILES, TRAIN, CONVERT)

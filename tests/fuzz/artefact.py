@@ -1,13 +1,14 @@
 """Model files whose seals were renewed after something was changed, as a forger would do it.
 
 Changed are bytes and numbers of the graph, weights, the manifest's numbers, the config, tokens,
-golden windows and tolerances, JSON, and the ZIP. Each mutant is loaded and generates twenty tokens,
-in a process of its own.
+golden windows and tolerances, n-grams, JSON, and the ZIP. Each mutant is loaded and generates
+twenty tokens, in a process of its own.
 
 A wrong success is a mutant that is read, and whose probabilities after any of these tokens are not
 finite, or differ from what the definition (`backends/reference`) computes from the file's arrays by
-more than ten times the file's own tolerance; or that generates text which cannot be written. So is
-an error of more than one line, or with control characters.
+more than ten times the file's own tolerance; that generates text which cannot be written; or whose
+n-grams answer what no text can have. So is an error of more than one line, or with control
+characters.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pi_runtime.model.ngrams import NgramSet
+from pi_runtime.model.vocabulary import Vocabulary
 from tests.fuzz.cases import Outcome, Verdict
 from tests.helpers.checkpoints import packed_model, small_network
 from tests.helpers.commands import HAS_TENSORFLOW
@@ -230,6 +233,30 @@ def golden(rng: random.Random, flatbuffer: bytearray, documents: Documents) -> P
     return flatbuffer, documents
 
 
+def ngrams(rng: random.Random, flatbuffer: bytearray, documents: Documents) -> Parts:
+    vocabulary = Vocabulary(documents["vocab.json"], 10**6, word_level=rng.random() < 0.2)
+    lines = ["".join(rng.choices("eatonisrhldu ", k=rng.randrange(60))) for _ in range(20)]
+    content = bytearray(NgramSet.of([*lines, "e"], vocabulary).to_bytes())
+    for _ in range(rng.choice((0, 1, 1, 2, 3))):
+        what = rng.randrange(5)
+        if what == 0:
+            content[rng.randrange(len(content))] = rng.choice((0, 1, 2, 10, 255))
+        elif what == 1:
+            content[rng.randrange(28)] = rng.randrange(256)
+        elif what == 2:
+            struct.pack_into("<I", content, 12 + 4 * rng.randrange(4), _number(rng) % (1 << 32))
+        elif what == 3:
+            content[28:] = rng.choice((b"\0", b"\xff")) * (len(content) - 28)
+        else:
+            at = rng.randrange(28, len(content))
+            content[at : at + rng.choice((0, 1, 8))] = bytes(rng.choice((0, 1, 8, 33 << 20)))
+        if len(content) < 29:
+            break
+    documents["ngrams.bin"] = bytes(content)
+    documents["manifest.json"]["format_version"] = rng.choice((2, 2, 2, 2, 1, 3))
+    return flatbuffer, documents
+
+
 def text(rng: random.Random, flatbuffer: bytearray, documents: Documents) -> Parts:
     name = rng.choice(list(documents))
     written = json.dumps(documents[name])
@@ -254,6 +281,8 @@ def text(rng: random.Random, flatbuffer: bytearray, documents: Documents) -> Par
 
 
 def archive(rng: random.Random, flatbuffer: bytearray, documents: Documents) -> bytes:
+    if rng.random() < 0.3:
+        flatbuffer, documents = ngrams(rng, flatbuffer, documents)
     content = bytearray(resealed(bytes(flatbuffer), documents))
     headers = [
         at
@@ -284,5 +313,5 @@ Mutation = Callable[[random.Random, bytearray, Documents], Parts | bytes]
 
 MUTATIONS: tuple[Mutation, ...] = (
     *(graph_bytes, graph_bytes, graph_words, graph_words, graph_pieces, weights, places, places),
-    *(manifest, config, window, tokens, golden, text, archive),
+    *(manifest, config, window, tokens, golden, ngrams, ngrams, text, archive),
 )

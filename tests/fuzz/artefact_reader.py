@@ -13,6 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
+from pi_runtime.model.ngrams import NgramSet
 from tests.fuzz.cases import HANG_SECONDS, Verdict
 
 MEMORY = 256 << 20
@@ -86,6 +87,8 @@ def _use(path: Path, backend: str) -> tuple[Verdict, str]:
         written.encode("utf-8")
     except UnicodeEncodeError:
         return Verdict.WRONG, "it generates half of a surrogate pair"
+    if generator.ngrams is not None and not _sensible(generator.ngrams, written):
+        return Verdict.WRONG, f"its n-grams say {generator.ngrams.longest_run(written)}"
     model = ModelFile(path)
     ids = [i for i in range(model.vocabulary.classes) if i in model.vocabulary][:20]
     length = model.config.max_length
@@ -100,6 +103,18 @@ def _use(path: Path, backend: str) -> tuple[Verdict, str]:
         return Verdict.WRONG, f"{generator.backend.name} differs by {deviation:.1e}"
     return Verdict.READ, generator.backend.name + (
         f" ({generator.fallback_reason})" * bool(generator.fallback_reason)
+    )
+
+
+def _sensible(ngrams: NgramSet, text: str) -> bool:
+    """Return whether what a set of n-grams says of a text can be true of any."""
+    least = ngrams.gram_size
+    return (
+        len(ngrams.hits(text)) == max(0, ngrams.length(text) - least + 1)
+        and 0 <= ngrams.longest_run(text) <= ngrams.length(text)
+        and 0 <= ngrams.copied(text, least) <= 1
+        and ngrams.has_run(text, least) == bool(ngrams.longest_run(text))
+        and type(ngrams.is_training_text(text)) is bool
     )
 
 

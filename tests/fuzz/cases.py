@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 KINDS = (
     "archive", "artefact", "hdf5", "protocol", "shards", "sidecars", "ssh_command", "text",
+    "text_log",
     "training",
 )  # fmt: skip
 

@@ -69,12 +69,12 @@ LETTERS = set(small_vocab(20, single_text=True))
 SAMPLING = [
     "temperature", "max_gen_length", "finish_sentence", "skip_fragment", "unescape", "top_k",
     "top_p", "min_p", "repetition_penalty", "repetition_window", "forbid", "allow", "min_length",
-    "max_words", "stop_at", "keep_stop",
+    "max_words", "stop_at", "keep_stop", "original", "tries",
 ]  # fmt: skip
 
 NAMES = [
-    "n", "prefix", "seed", *SAMPLING, "text", "do", "v", "engine", "command", "", "\\ud800",
-    "\\u001b[2J", "__class__",
+    "n", "prefix", "seed", *SAMPLING, "reject", "text", "do", "v", "engine", "command", "",
+    "\\ud800", "\\u001b[2J", "__class__",
 ]  # fmt: skip
 
 
@@ -283,7 +283,8 @@ def _request(line: bytes) -> dict[str, Any] | None:
         return None
     if not all(_fits(name, value) for name, value in found.items()):
         return None
-    return found if _leaves_some(found) else None
+    # The model does not know its training text.
+    return found if _leaves_some(found) and not found.get("original") else None
 
 
 def _leaves_some(found: dict[str, Any]) -> bool:
@@ -306,8 +307,10 @@ def _fits(name: str, value: object) -> bool:
         case "temperature" if isinstance(value, str):
             ends = re.fullmatch(r"([0-9.]+)\.\.([0-9.]+)", value)
             return bool(ends) and all(_is_end(end) for end in ends.groups())  # type: ignore[union-attr]
-        case "top_k" | "repetition_window" | "min_length" | "max_words":
+        case "top_k" | "repetition_window" | "min_length" | "max_words" | "original":
             return type(value) is int and 0 <= value <= 10**9
+        case "tries":
+            return type(value) is int and 1 <= value <= 10**6
         case "top_p" | "min_p":
             return type(value) in (int, float) and 0 <= value <= 1  # type: ignore[operator]
         case "repetition_penalty":

@@ -29,6 +29,9 @@ BASES = [
     ["generate", "--prefix", "Once upon", "--temperature", "0.5", "--seed", "7", "-n", "3"],
     ["generate", "--max-gen-length=50", "--temperature=1.0,0.5"],
     ["speak", "--prefix", "Привет", "--seed=1"],
+    ["generate", "--top-k", "5", "--top-p=0.9", "--min-p", ".1", "--temperature=0.2..1"],
+    ["speak", "--repetition-penalty=1.2", "--repetition-window", "9", "--max-words=3"],
+    ["generate", "--min-length", "5", "--original", "20"],
     ["say", "Hello", "there."],
     ["status"],
     ["stop"],
@@ -36,8 +39,10 @@ BASES = [
 ]
 
 WORDS = [
-    "--prefix", "--temperature", "--max-gen-length", "--seed", "-n", "--output", "-o", "--local",
-    "--engine", "--command", "--wav", "--model", "--socket", "--service", "--service=x", "--help",
+    "--prefix", "--temperature", "--max-gen-length", "--seed", "-n", "--top-k", "--top-p",
+    "--repetition-window", "--original", "--tries", "--reject", "--forbid", "--stop", "--output",
+    "-o", "--local", "--engine", "--command", "--wav", "--model", "--socket", "--service",
+    "--service=x", "--help",
     "--version", "--text=-", "--pre", "-n5", "--", "-", "CANARY", "/etc/passwd", "",
     "generate", "speak", "say", "status", "reload", "pause", "sh", "../../bin/sh", "rnn-speak",
     "5", "-5", "0", "20", "21", "2000", "2001", "4294967295", "4294967296", "99999999999", "0x10",
@@ -57,6 +62,12 @@ VARIABLES = {
 }  # fmt: skip
 
 TEMPERATURE = r"[0-9]*\.?[0-9]*(,[0-9]*\.?[0-9]*){0,31}"
+RAMP = r"[0-9]*\.?[0-9]*\.\.[0-9]*\.?[0-9]*"
+NUMBERS = {"--top-p", "--min-p", "--repetition-penalty"}
+COUNTS = {
+    "--max-gen-length": 2000, "--seed": 2**32 - 1, "--top-k": 2**32 - 1,
+    "--repetition-window": 2000, "--min-length": 2000, "--max-words": 2000, "--original": 2000,
+}  # fmt: skip
 
 
 @contextmanager
@@ -131,16 +142,21 @@ def _wrong(program: str, argv: list[str], environment: dict[str, str], of_key: l
                 return f"-n {value}"
             continue
         name, _, value = word.partition("=")
-        is_right = {
-            "--prefix": 1 <= len(value) <= 500 and value.isprintable(),
-            "--temperature": bool(re.fullmatch(TEMPERATURE, value))
-            and all(re.search("[0-9]", part) for part in value.split(",")),
-            "--max-gen-length": bool(re.fullmatch("[0-9]+", value)) and int(value) <= 2000,
-            "--seed": bool(re.fullmatch("[0-9]+", value)) and int(value) < 2**32,
-        }
-        if not is_right.get(name, False):
+        if not _is_right(name, value):
             return f"argument {word!r}"
     return ""
+
+
+def _is_right(name: str, value: str) -> bool:
+    if name in COUNTS:
+        return bool(re.fullmatch("[0-9]+", value)) and int(value) <= COUNTS[name]
+    if name in NUMBERS:
+        return bool(re.fullmatch(r"[0-9]*\.?[0-9]*", value) and re.search("[0-9]", value))
+    if name == "--temperature":
+        parts = value.split(".." if ".." in value else ",")
+        form = RAMP if ".." in value else TEMPERATURE
+        return bool(re.fullmatch(form, value)) and all(re.search("[0-9]", part) for part in parts)
+    return name == "--prefix" and 1 <= len(value) <= 500 and value.isprintable()
 
 
 def _command(random: Random) -> bytes:
@@ -154,7 +170,7 @@ def _command(random: Random) -> bytes:
             case "replace":
                 words[at - 1] = random.choice(WORDS)
             case "option":
-                name, value = random.choice(WORDS[:5]), random.choice(WORDS)
+                name, value = random.choice(WORDS[:9]), random.choice(WORDS)
                 words += random.choice([[name, value], [f"{name}={value}"]])
             case "special":
                 words.insert(at, _with_special(random, words[at - 1]))

@@ -18,6 +18,7 @@ COUNTS = {
     "sidecars": 400,
     "ssh_command": 100,
     "text": 300,
+    "text_log": 200,
     "training": 200,
 }
 

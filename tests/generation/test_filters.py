@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pi_runtime.generation.filters import LineBreakFilter
 from pi_runtime.generation.params import SamplingParams
-from pi_runtime.generation.sampling import random_stream
+from pi_runtime.generation.sampling import Sampler, random_stream
 from pi_runtime.generation.sequence import SampledSequence
 from pi_runtime.model.vocabulary import Vocabulary
 from pi_runtime.sentences import split_sentences
@@ -36,7 +36,7 @@ def text_of(
 ) -> tuple[str, int]:
     """Return the text that these draws make, and how many of them it took."""
     params = SamplingParams(0, limit, finish_sentence=finish, skip_fragment=skip)
-    sequence = SampledSequence(vocabulary, WINDOW, prefix, params, random_stream(0))
+    sequence = SampledSequence(Sampler(params, vocabulary), WINDOW, prefix, random_stream(0))
     sequence.next_id()
     streamed = sequence.settled()
     drawn = 0
@@ -180,7 +180,7 @@ def test_only_a_model_without_line_breaks_is_unescaped(more: list[str], text: st
     ids = {token: at for at, token in enumerate(["a", "\\", "n", "<s>", *more], 1)}
     params = SamplingParams(0, 5, unescape=True)
     vocabulary = Vocabulary(ids, 10, word_level=False)
-    sequence = SampledSequence(vocabulary, WINDOW, None, params, random_stream(0))
+    sequence = SampledSequence(Sampler(params, vocabulary), WINDOW, None, random_stream(0))
     for token_id in (1, 2, 3, 1):
         sequence.next_id()
         sequence.take(np.eye(10, dtype=np.float32)[token_id])
@@ -195,7 +195,7 @@ def ended(
 ) -> str:
     """Return the text that these draws make, if they suffice."""
     params = SamplingParams(0, options.pop("limit", 40), **options)
-    sequence = SampledSequence(vocabulary, WINDOW, prefix, params, random_stream(0))
+    sequence = SampledSequence(Sampler(params, vocabulary), WINDOW, prefix, random_stream(0))
     tokens = iter(drawn.split("|") if vocabulary.word_level else drawn)
     streamed = sequence.settled()
     while not sequence.done:
@@ -226,7 +226,7 @@ def test_a_text_ends_at_a_string(stops: list[str], cut: str, kept: str) -> None:
 
 def test_nothing_is_drawn_behind_the_string() -> None:
     params = SamplingParams(0, stop_at=["b"])
-    sequence = SampledSequence(ENDED, WINDOW, None, params, random_stream(0))
+    sequence = SampledSequence(Sampler(params, ENDED), WINDOW, None, random_stream(0))
     for token in "ab":
         sequence.next_id()
         sequence.take(np.eye(10, dtype=np.float32)[ENDED.id(token)])

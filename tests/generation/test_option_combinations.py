@@ -8,11 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pi_runtime import SamplingParams, TextGenerator
+from pi_runtime import RejectedError, SamplingParams, TextGenerator
 from pi_runtime.backends.numpy import numpy_backend
 from pi_runtime.generation.decoding import decode
-from pi_runtime.generation.sampling import random_stream
-from pi_runtime.generation.sequence import SampledSequence
 from tests.helpers.texts import LENGTH, NETWORK, reference_generator
 
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
@@ -33,7 +31,13 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "unescape": st.booleans(),
 }
 
+REDRAWS: dict[str, st.SearchStrategy[Any]] = {
+    "reject": st.lists(st.sampled_from(["e", "tt", "^.{12}", "[aeiou]{3}"]), max_size=2),
+    "tries": st.integers(1, 4),
+}
+
 combinations = st.fixed_dictionaries({}, optional=OPTIONS)
+with_redraws = st.fixed_dictionaries({}, optional={**OPTIONS, **REDRAWS})
 
 
 def generator(*, single_text: bool, word_level: bool) -> TextGenerator:
@@ -44,29 +48,34 @@ def generator(*, single_text: bool, word_level: bool) -> TextGenerator:
 @pytest.mark.parametrize("word_level", [False, True])
 @pytest.mark.parametrize("single_text", [False, True])
 @settings(max_examples=8, deadline=None)
-@given(options=combinations, seed=st.integers(0, 2**32 - 1), prefix=st.sampled_from([None, "e a"]))
+@given(options=with_redraws, seed=st.integers(0, 2**32 - 1), prefix=st.sampled_from([None, "e a"]))
 def test_alone_and_in_batches(
     single_text: bool, word_level: bool, options: dict[str, Any], seed: int, prefix: str | None
 ) -> None:
     texts = generator(single_text=single_text, word_level=word_level)
     params = SamplingParams(**{"max_gen_length": 30, **options})
 
-    def batched(size: int) -> list[str]:
-        sequences = [
-            SampledSequence(texts.vocabulary, LENGTH, prefix, params, random_stream(seed, index))
-            for index in range(10)
-        ]
+    def batched(size: int) -> list[str | None]:
+        begin = texts.beginning(params, prefix, seed)
+        sequences = [begin(index) for index in range(10)]
         for _ in decode(texts.backend, sequences, size):
             pass
-        return [sequence.text for sequence in sequences]
+        return [None if sequence.rejected else sequence.text for sequence in sequences]
 
-    alone = [
-        "".join(texts.stream(prefix=prefix, seed=seed, index=index, params=params))
-        for index in range(10)
-    ]
-    assert batched(1) == alone
-    assert batched(7) == alone
-    assert batched(64) == texts.generate(10, prefix, seed=seed, params=params) == alone
+    def alone(index: int) -> str | None:
+        try:
+            return "".join(texts.stream(prefix=prefix, seed=seed, index=index, params=params))
+        except RejectedError:
+            return None
+
+    expected = [alone(index) for index in range(10)]
+    assert batched(1) == expected
+    assert batched(7) == expected
+    assert batched(64) == expected
+    assert [each.text for each in texts.drawn(10, prefix, seed, params=params)] == expected
+    assert [each.text for each in texts.drawn(3, prefix, seed, params=params, first=5)] == (
+        expected[5:8]
+    )
 
 
 @given(st.sampled_from([True, False]), st.integers(0, 1000))

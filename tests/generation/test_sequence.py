@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pi_runtime.generation.params import SamplingParams
-from pi_runtime.generation.sampling import random_stream
+from pi_runtime.generation.sampling import Sampler, random_stream
 from pi_runtime.generation.sequence import ChosenSequence, Probabilities, SampledSequence
 from pi_runtime.model.vocabulary import Vocabulary
 
@@ -22,7 +22,7 @@ def sampled(
     vocabulary: Vocabulary, prefix: str | None = None, limit: int = 10, temperature: float = 0
 ) -> SampledSequence:
     params = SamplingParams(temperature, limit)
-    return SampledSequence(vocabulary, LENGTH, prefix, params, random_stream(0))
+    return SampledSequence(Sampler(params, vocabulary), LENGTH, prefix, random_stream(0))
 
 
 def surely(token_id: int) -> Probabilities:
@@ -79,7 +79,7 @@ def test_the_prefix_is_the_beginning_of_the_text() -> None:
 
 def test_nothing_is_drawn_while_the_prefix_is_read() -> None:
     random = random_stream(0)
-    sequence = SampledSequence(ENDED, LENGTH, "abc", SamplingParams(1.0), random)
+    sequence = SampledSequence(Sampler(SamplingParams(1.0), ENDED), LENGTH, "abc", random)
     read_all(sequence)
     assert sequence.length == 4
     assert random.randint(2**31) == random_stream(0).randint(2**31)

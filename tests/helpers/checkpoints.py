@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from pi_runtime.backends.reference import float32_tolerance
 from pi_runtime.model.file import pack_model
 from pi_runtime.model.manifest import ArraySpec, Config, Golden, Manifest
 from pi_runtime.model.network import FloatArray, Lstm, Network
+from pi_runtime.model.ngrams import NgramSet
 from pi_runtime.model.vocabulary import Vocabulary
 
 CHARACTERS = "eatonisrhldu,. \nабвгд"
@@ -263,18 +265,24 @@ def packed_model(
     *,
     word_level: bool = False,
     built: tuple[bytes, dict[str, ArraySpec]] | None = None,
+    texts: Sequence[str] = (),
 ) -> bytes:
     """Return a model file, of a FlatBuffer and the places of the arrays in it.
 
-    Without them its "FlatBuffer" is bare arrays: for NumPy, and no TensorFlow.
+    Without them its "FlatBuffer" is bare arrays: for NumPy, and no TensorFlow. With `texts`, it has
+    their n-grams.
     """
     flatbuffer, specs = built or _bare_arrays(network)
     windows = np.random.RandomState(1).randint(0, network.classes, (3, max_length), np.int32)
     probabilities, tolerances = float32_tolerance(network, windows)
+    vocabulary = Vocabulary(
+        vocab or small_vocab(network.classes), network.classes, word_level=word_level
+    )
     return pack_model(
         flatbuffer,
         Manifest({}, {}, network.classes, "float32", [], specs),
         config_of(network, max_length, word_level=word_level),
-        Vocabulary(vocab or small_vocab(network.classes), network.classes, word_level=word_level),
+        vocabulary,
         Golden(windows, probabilities.astype(np.float32), tuple(tolerances)),
+        NgramSet.of(texts, vocabulary) if texts else None,
     )

@@ -11,9 +11,10 @@ from typing import Any
 
 
 def members(content: bytes) -> tuple[bytes, dict[str, Any]]:
-    """Return a model's FlatBuffer and its four documents."""
+    """Return a model's FlatBuffer and its documents; n-grams are bytes."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        read = {name: json.loads(archive.read(name)) for name in archive.namelist()}
+        read: dict[str, Any] = {name: archive.read(name) for name in archive.namelist()}
+    read |= {name: json.loads(raw) for name, raw in read.items() if name.endswith(".json")}
     return content[: read["manifest.json"]["flatbuffer"]["length"]], read
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from itertools import chain
@@ -206,6 +207,31 @@ def test_records_of_parts_have_the_numbers_of_the_whole(model: Path) -> None:
     assert [*chain(*parts)] == records()
 
 
+def test_rejected_texts_of_parts_are_those_of_the_whole(model: Path) -> None:
+    """Also where a part, or the text before it, was rejected each time."""
+    options = ("-n", 12, "--seed", 1, "--temperature", 0.9, "--reject", "[hr]", "--tries", 2)
+    for form in ((), ("--separator", r"\n--\n"), ("--csv",)):
+        parts = [generate(model, *options, *form, "--shard", f"{i}/6") for i in range(1, 7)]
+        assert {part.returncode for part in parts} == {0}
+        joined = "".join(without_seconds(part.stdout) for part in parts)
+        assert joined == without_seconds(generate(model, *options, *form).stdout)
+
+
+def without_seconds(text: str) -> str:
+    """Leave out what differs from run to run."""
+    return re.sub(r"\b\d\.\d{3,}", "…", text)
+
+
+def test_a_text_that_was_rejected_each_time_is_null(model: Path, tmp_path: Path) -> None:
+    options = ("-n", 12, "--seed", 1, "--temperature", 0.9, "--reject", "[hr]", "--tries", 2)
+    assert generate(model, *options, "--shards", tmp_path / "texts").returncode == 0
+    lines = shards(tmp_path / "texts")[0].read_text("utf-8").split("\n")[:-1]
+    texts = [json.loads(line)["text"] for line in lines]
+    assert len(texts) == 12
+    assert None in texts
+    assert all("h" not in text for text in texts if text is not None)
+
+
 def test_more_parts_than_texts(model: Path, tmp_path: Path) -> None:
     parts = [generate(model, "-n", 1, "--seed", 1, "--shard", f"{i}/3") for i in (1, 2, 3)]
     assert "".join(part.stdout for part in parts) == generate(model, "-n", 1, "--seed", 1).stdout
@@ -239,6 +265,10 @@ MISTAKES = {
     "--shards texts --json": "--json has no use with --shards, which writes JSON lines",
     "--shards texts --separator x": "--separator has no use with --shards",
     "--shards texts --samples": "--samples has no use with --shards",
+    "--shards texts --csv": "--csv has no use with --shards, which writes JSON lines",
+    "--shards texts --log l.db": "--log has no use with --shards",
+    "--shards texts --trace t.html": "--trace has no use with --shards",
+    "--shards texts --original 20": "",
     "--shards texts --interactive": "--shards has no use with --interactive",
     "--shards a/b/texts": "a/b: no such folder – create it (mkdir -p a/b)",
     "--shards m.txt": "--shards m.txt is no folder – name another",

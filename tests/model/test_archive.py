@@ -39,6 +39,20 @@ def test_members_come_back(method: int, prefix: bytes) -> None:
         members["a.json"].read(content, 999)
 
 
+def test_an_optional_member_may_be_there_or_not() -> None:
+    content = bytes(zipped())
+    assert list(read_members(content, NAMES, ["c.bin"])) == list(NAMES)
+    assert list(read_members(content, ["a.json"], ["b.json", "c.bin"])) == list(NAMES)
+    for names, optional in (
+        (["a.json"], ["c.bin"]),
+        ([*NAMES, "c.bin"], []),
+        (["c.bin"], NAMES),
+        (["a.json"], []),
+    ):
+        with pytest.raises(ValueError, match="those that belong there"):
+            read_members(content, names, optional)
+
+
 LOCAL, ENTRY, END = b"PK\3\4", b"PK\1\2", b"PK\5\6"
 
 
@@ -48,8 +62,8 @@ LOCAL, ENTRY, END = b"PK\3\4", b"PK\1\2", b"PK\5\6"
         (b"", "not a ZIP file"),
         (bytes(zipped()[:-1]), "not a ZIP file"),
         (bytes(zipped()) + b" ", "not a ZIP file"),
-        (patched(END, 4, "<H", 1), "four that belong there"),
-        (patched(END, 10, "<H", 3), "four that belong there"),
+        (patched(END, 4, "<H", 1), "those that belong there"),
+        (patched(END, 10, "<H", 3), "those that belong there"),
         (patched(END, 12, "<I", 5000), "does not lie where it should"),
         (patched(END, 16, "<I", 0), "does not lie where it should"),
         (patched(END, 20, "<H", 1), "does not lie where it should"),

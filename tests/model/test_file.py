@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pi_runtime import TextGenerator
 from pi_runtime.errors import ModelFileError
-from pi_runtime.model.file import MEMBERS, ModelFile, read_network, seal
+from pi_runtime.model.file import MEMBERS, NGRAMS, ModelFile, read_network, seal
+from pi_runtime.model.ngrams import NgramSet
 from tests.helpers.checkpoints import config_of, packed_model, small_network, small_vocab
 from tests.helpers.model_files import members, rebuilt
 
@@ -76,7 +78,10 @@ def test_the_same_input_gives_the_same_bytes() -> None:
 
 
 def test_its_documents_say_what_is_in_it() -> None:
-    """Version 1, word for word: other programs may read it."""
+    """Version 1, word for word: other programs may read it.
+
+    So does version 2, which differs in the number and in the n-grams alone.
+    """
     flatbuffer, documents = members(CONTENT)
     embedding = NETWORK.embedding.tobytes()
     assert documents["manifest.json"].pop("arrays")["embedding"] == {
@@ -155,6 +160,36 @@ def test_int8_arrays_are_read_with_their_scales(path: Path) -> None:
         model = ModelFile(path)
         np.testing.assert_array_equal(model.network().embedding, expected)
         assert model.manifest.arrays["embedding"].to_json() == entry
+
+
+@pytest.mark.parametrize("word_level", [False, True])
+def test_it_may_hold_n_grams_of_the_training_texts(path: Path, word_level: bool) -> None:
+    texts = ["to be, or not to be", "that is the question"]
+    content = packed_model(NETWORK, word_level=word_level, texts=texts)
+    assert content == packed_model(NETWORK, word_level=word_level, texts=texts[::-1])
+    path.write_bytes(content)
+    model = ModelFile(path)
+    expected = NgramSet.of(texts, model.vocabulary)
+    with zipfile.ZipFile(path) as archive:
+        assert tuple(archive.namelist()) == (*MEMBERS, NGRAMS)
+        assert archive.read(NGRAMS) == expected.to_bytes()
+    found = model.ngrams()
+    assert found is not None
+    assert found.to_bytes() == expected.to_bytes()
+    assert found.is_training_text("that is the question")
+    generator = TextGenerator.load(path, "numpy")
+    assert generator.ngrams is not None
+    assert generator.ngrams.longest_run(texts[0]) == expected.length(texts[0])
+
+
+def test_a_file_without_n_grams_is_what_it_was(path: Path) -> None:
+    """The n-grams of another file change nothing but the version and their own member."""
+    assert ModelFile(path).ngrams() is None
+    assert TextGenerator.load(path, "numpy").ngrams is None
+    flatbuffer, documents = members(packed_model(NETWORK, texts=["to be, or not to be"]))
+    assert documents["manifest.json"]["format_version"] == 2
+    del documents[NGRAMS]
+    assert seal(flatbuffer, documents) == CONTENT
 
 
 def test_a_network_is_read_from_the_bytes_of_a_graph_alone() -> None:

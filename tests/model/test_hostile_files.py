@@ -17,6 +17,8 @@ from tests.helpers.checkpoints import packed_model, small_network
 from tests.helpers.model_files import members, rebuilt
 
 GOOD = packed_model(small_network())
+WITH_NGRAMS = packed_model(small_network(), texts=["to be, or not to be: that is the question"])
+NGRAMS = members(WITH_NGRAMS)[1]["ngrams.bin"]
 
 
 @pytest.fixture
@@ -29,6 +31,7 @@ def path(tmp_path: Path) -> Path:
 def read_all(model: ModelFile) -> None:
     model.golden()
     model.network()
+    model.ngrams()
 
 
 def refusal(path: Path) -> str:
@@ -53,7 +56,50 @@ def test_another_format_version(path: Path) -> None:
     flatbuffer, documents = members(GOOD)
     documents["manifest.json"]["format_version"] = 99
     path.write_bytes(rebuilt(flatbuffer, documents))
-    assert "format version 99, this package reads 1" in refusal(path)
+    assert "format version 99, this package reads 1 and 2" in refusal(path)
+
+
+@pytest.mark.parametrize("version", [0, 3, True, 1.0, "1", None, [1]])
+def test_what_is_no_format_version(version: Any, path: Path) -> None:
+    flatbuffer, documents = members(GOOD)
+    documents["manifest.json"]["format_version"] = version
+    path.write_bytes(rebuilt(flatbuffer, documents))
+    assert "this package reads 1 and 2" in refusal(path)
+
+
+@pytest.mark.parametrize(("content", "version"), [(GOOD, 2), (WITH_NGRAMS, 1)])
+def test_a_format_version_with_the_files_of_another(
+    content: bytes, version: int, path: Path
+) -> None:
+    flatbuffer, documents = members(content)
+    documents["manifest.json"]["format_version"] = version
+    path.write_bytes(rebuilt(flatbuffer, documents))
+    assert "its associated files are not those of its format version" in refusal(path)
+
+
+NGRAM_ATTACKS: dict[str, tuple[bytes, str]] = {
+    "none at all": (b"", "a set of n-grams of 0 bytes"),
+    "a text": (b"to be, or not to be, that is the question", "of an unknown kind"),
+    "cut off": (NGRAMS[:-1], "not as many as they say"),
+    "too many": (NGRAMS + b"x", "not as many as they say"),
+    "of words": (NGRAMS[:5] + b"\1" + NGRAMS[6:], "its n-grams are of words, its tokens are not"),
+    "of one letter": (NGRAMS[:6] + b"\1" + NGRAMS[7:], "its n-grams have 1 units"),
+    "of 255 letters": (NGRAMS[:6] + b"\xff" + NGRAMS[7:], "its n-grams have 255 units"),
+    "of no probes": (NGRAMS[:7] + b"\0" + NGRAMS[8:], "more than fit in"),
+    "of 255 probes": (NGRAMS[:7] + b"\xff" + NGRAMS[8:], "more than fit in"),
+    "of 4 billion grams": (NGRAMS[:20] + b"\xff" * 4 + NGRAMS[24:], "more than fit in"),
+    "of no bits": (NGRAMS[:12] + bytes(4) + NGRAMS[16:], "no whole bytes"),
+    "of 4 billion bits": (NGRAMS[:12] + b"\xf8" + b"\xff" * 3 + NGRAMS[16:], "not as many as"),
+    "of 100 MB": (bytes(100 << 20), "ngrams.bin has 104857600 bytes, more than 33554432"),
+}
+
+
+@pytest.mark.parametrize("attack", NGRAM_ATTACKS)
+def test_forged_n_grams(attack: str, path: Path) -> None:
+    content, reason = NGRAM_ATTACKS[attack]
+    flatbuffer, documents = members(WITH_NGRAMS)
+    path.write_bytes(rebuilt(flatbuffer, documents | {"ngrams.bin": content}))
+    assert reason in refusal(path)
 
 
 def test_a_changed_flatbuffer(path: Path) -> None:
@@ -176,15 +222,18 @@ def test_hostile_files(attack: str, path: Path) -> None:
 def test_a_member_twice(path: Path) -> None:
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("vocab.json", "{}")
-    assert "four that belong there" in refusal(path)
+    assert "those that belong there" in refusal(path)
 
 
+@pytest.mark.parametrize("good", [GOOD, WITH_NGRAMS], ids=["version 1", "version 2"])
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(st.data())
-def test_damage_anywhere_is_one_sentence_or_harmless(path: Path, data: st.DataObject) -> None:
-    content = bytearray(GOOD)
+@given(data=st.data())
+def test_damage_anywhere_is_one_sentence_or_harmless(
+    path: Path, good: bytes, data: st.DataObject
+) -> None:
+    content = bytearray(good)
     if data.draw(st.booleans(), "cut"):
         del content[data.draw(st.integers(0, len(content) - 1), "at") :]
     for _ in range(data.draw(st.integers(0, 3), "flips")):

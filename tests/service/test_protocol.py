@@ -109,7 +109,7 @@ def test_the_least_temperature_is_computed_and_less_is_refused() -> None:
 
 
 TRUTHS = ("finish_sentence", "skip_fragment", "unescape", "keep_stop")
-COUNTS = ("top_k", "repetition_window", "min_length", "max_words")
+COUNTS = ("top_k", "repetition_window", "min_length", "max_words", "original")
 
 WRONG: dict[str, list[Any]] = {
     "temperature": [
@@ -135,6 +135,7 @@ WRONG: dict[str, list[Any]] = {
     **{key: ["1", True, -1, 1.5, None, [5], 10**12] for key in COUNTS},
     **{key: ["0.5", True, -0.1, 1.1, None, [0.5]] for key in ("top_p", "min_p")},
     "repetition_penalty": ["1", True, 0, -1, 101, None],
+    "tries": ["1", True, 0, -1, 1.5, None, 10**7],
     "forbid": [None, 1, ["a"]],
     "allow": [None, 1, ["a"]],
     "stop_at": ["a", None, 1, [1], [""], ["a", None], {"a": 1}],
@@ -147,7 +148,7 @@ TOO_MUCH: dict[str, list[Any]] = {
     "forbid": ["x" * (LETTERS + 1), "\ud800"],
     "allow": ["x" * (LETTERS + 1), "\udc00"],
     "stop_at": [["x"] * (STOPS + 1), ["x" * (STOP_LETTERS + 1)], ["\ud800"]],
-    **{key: [] for key in (*TRUTHS, *COUNTS, "top_p", "min_p", "repetition_penalty")},
+    **{key: [] for key in (*TRUTHS, *COUNTS, "top_p", "min_p", "repetition_penalty", "tries")},
 }
 """What the owner may give and a stranger may not."""
 
@@ -161,7 +162,13 @@ def every(values: dict[str, list[Any]]) -> pytest.MarkDecorator:
 def test_every_member_of_the_sampling_params_is_held_to_its_bounds() -> None:
     """A new member must be added to both tables above, or nothing is known of its bounds."""
     members = {option.name for option in fields(SamplingParams)}
-    assert set(WRONG) == set(TOO_MUCH) == SAMPLING == members
+    assert set(WRONG) == set(TOO_MUCH) == SAMPLING == members - {"reject"}
+
+
+def test_a_stranger_may_not_send_an_expression_which_may_take_for_ever() -> None:
+    for do in ("generate", "speak"):
+        with pytest.raises(UsageError, match=f"^{do} has no 'reject'"):
+            parsed(do=do, reject=["(a+)+b"])
 
 
 @every(WRONG)

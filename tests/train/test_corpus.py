@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train.corpus import Corpus, make_vocabulary, words_of
+from pi_runtime.model.vocabulary import words_of
+from train.corpus import Corpus, make_vocabulary
 from train.errors import TextError
 
 # --- tokens --------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pi_runtime.model.file import ModelFile
 from tests.helpers.commands import needs_tensorflow, program, run_command
 from tests.helpers.service import wait_for
 
@@ -29,7 +31,9 @@ def test_texts_become_a_model_that_generates(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("### epoch ") == 6
     said = [line.split(",")[0] for line in done.stderr.splitlines()]
-    assert said == ["1 texts", "wrote fable_weights.hdf5", "wrote fable.tflite"]
+    assert said[:3] == ["1 texts", "wrote fable_weights.hdf5", "wrote fable.tflite"]
+    copied = r"of [\d,]+ characters at temperature (0.2|0.5|1.0), \d+% lie in runs of 20 or more"
+    assert all(re.match(copied, line) for line in done.stderr.splitlines()[3:6])
     assert {path.name for path in tmp_path.iterdir()} == {
         "fable.txt", "fable_weights.hdf5", "fable_weights_epoch_1.hdf5", "fable_vocab.json",
         "fable_config.json", "fable_training.png", "fable.tflite",
@@ -47,6 +51,47 @@ def test_texts_become_a_model_that_generates(tmp_path: Path) -> None:
     assert tuned.returncode == 0, tuned.stderr
     vocab = (tmp_path / "fable_vocab.json").read_text()
     assert (tmp_path / "tuned_vocab.json").read_text() == vocab
+
+
+def copied(stderr: str) -> dict[str, float]:
+    """Return what share of the texts at each temperature is said to be training texts."""
+    found = re.findall(r"of (\d+) texts at temperature (\S+), (\d+) are training texts\n", stderr)
+    return {temperature: int(copies) / int(texts) for texts, temperature, copies in found}
+
+
+@needs_tensorflow
+def test_it_says_how_much_of_its_texts_is_copied_and_so_does_the_model(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    names = ["Anna", "Boris", "Charlotte", "Dmitri", "Eleonora", "Frederick"]
+    (tmp_path / "names.txt").write_text("\n".join(names * 40) + "\n")
+    network = (
+        *("--line-delimited", "--rnn-size", 32, "--rnn-layers", 1, "--dim-embeddings", 16),
+        *("--max-length", 10, "--batch-size", 32),
+    )
+    train = ("rnn-train", "names.txt", *network)
+    short = run_command(*train, "--name", "short", "--num-epochs", 1, cwd=tmp_path)
+    assert short.returncode == 0, short.stderr
+    assert copied(short.stderr)["0.5"] < 0.2
+    assert "copied" not in short.stderr
+    long = run_command(*train, "--name", "long", "--num-epochs", 16, "--convert", cwd=tmp_path)
+    assert long.returncode == 0, long.stderr
+    assert copied(long.stderr)["0.5"] > 0.5
+    assert "that is much copied: train for fewer epochs or on more texts" in long.stderr
+    model = ModelFile(tmp_path / "long.tflite")
+    ngrams = model.ngrams()
+    assert ngrams is not None
+    assert all(map(ngrams.is_training_text, names))
+    again = run_command(
+        "rnn-convert", "long_weights.hdf5", "--corpus", "names.txt", "--force", cwd=tmp_path
+    )
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "long.tflite").read_bytes() == model.content
+    silent = run_command(
+        *(*train, "--name", "silent", "--num-epochs", 1, "--convert", "--no-corpus", "-q"),
+        cwd=tmp_path,
+    )
+    assert (silent.returncode, silent.stderr) == (0, "")
+    assert ModelFile(tmp_path / "silent.tflite").ngrams() is None
 
 
 @needs_tensorflow
