@@ -30,14 +30,16 @@ _NAME_LENGTH = 50
 
 
 @contextlib.contextmanager
-def replacement(path: Path) -> Iterator[IO[bytes]]:
+def replacement(path: Path, *, new: bool = False) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path` that takes its place once it is complete and on the disk.
 
     `path` is the file itself, no link to it. It keeps its mode, owner, group, ACL and user
     attributes as far as this user may set them; its other hard links keep the old content. A new
-    file gets the mode that the umask leaves.
+    file gets the mode that the umask leaves. With `new` nothing is replaced: of several that are to
+    be `path` at once, one becomes it.
 
     Raises:
+        FileExistsError: `new`, and `path` is there.
         OSError: it could not be written. `path` is as it was, unless the last step alone failed:
             to make the new name last on the disk.
     """
@@ -54,7 +56,7 @@ def replacement(path: Path) -> Iterator[IO[bytes]]:
             if old is not None:
                 _take_over(path, old, file.fileno())
             os.fsync(file.fileno())
-        temporary.replace(path)
+        (_place if new else Path.replace)(temporary, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -115,6 +117,20 @@ def _create(path: Path, mode: int) -> tuple[Path, IO[bytes]]:
         if fcntl is None or _locked(handle):
             return temporary, os.fdopen(handle, "w+b")
         os.close(handle)  # another run takes it for a leftover, and removes it
+
+
+def _place(temporary: Path, path: Path) -> None:
+    """Give a file its name unless another one has it."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        temporary.replace(path)
+    else:
+        temporary.unlink()
 
 
 def _locked(handle: int) -> bool:

@@ -94,6 +94,9 @@ need_encoders() { need_packages $ENCODER_PACKAGES; }
 # shellcheck disable=SC2086
 need_service() { need_packages $SERVICE_PACKAGES; }
 
+# For docs/many.md, whose commands are tested.
+need_parallel() { need_packages parallel; }
+
 # For the library that lets changes of files go wrong.
 need_compiler() { need_packages gcc libc6-dev; }
 

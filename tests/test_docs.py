@@ -1,4 +1,7 @@
-"""Every command that docs/ shows does what it says, on a small model. READMEs: tests/pages."""
+"""Every command that docs/ shows does what it says, on a small model.
+
+READMEs: tests/pages. docs/many.md: tests/many/test_page.py.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,13 @@ PAGES = [
     *DOCS,
 ]
 TEXT = "\n".join(page.read_text("utf-8") for page in PAGES)
-BLOCKS = [block for page in DOCS for block in blocks(page) if not block.not_run]
+BLOCKS = [
+    block
+    for page in DOCS
+    if page.name != "many.md"  # which has loops and pipes
+    for block in blocks(page)
+    if not block.not_run
+]
 COMMANDS = list(
     dict.fromkeys(line for block in BLOCKS if block.language == "sh" for line in block.lines)
 )

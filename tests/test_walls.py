@@ -3,6 +3,7 @@
     train → convert → pi_runtime
     convert:  converter, cli → weights, files, which know nothing of each other
     pi_runtime:  cli → service → speech, generation → backends → model
+                 cli → many → generation
 
 Imports inside functions count as well; those for type checkers alone do not.
 """
@@ -34,7 +35,8 @@ BELOW = {
     },
     "convert.weights": {"convert", "pi_runtime", "model"},
     "convert.files": {"convert", "pi_runtime", "model"},
-    "cli": {"pi_runtime", "model", "backends", "generation", "speech", "service"},
+    "cli": {"pi_runtime", "model", "backends", "generation", "many", "speech", "service"},
+    "many": {"pi_runtime", "model", "backends", "generation"},
     "service": {"pi_runtime", "model", "backends", "generation", "speech"},
     "speech": {"pi_runtime"},
     "generation": {"pi_runtime", "model", "backends"},

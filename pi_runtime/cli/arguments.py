@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from pi_runtime.generation.generator import TextGenerator
+
 DEFAULT_MODEL = "/var/lib/textgenrnn-pi/model.tflite"
 
 
@@ -167,3 +169,9 @@ def warn_about_prefix(unknown: list[str]) -> None:
     if unknown:
         shown = " ".join(repr(token) for token in unknown[:8])
         note(f"note: the model does not know {shown}")
+
+
+def note_fallback(generator: TextGenerator) -> None:
+    """Say so if the fastest backend cannot compute a model here."""
+    if generator.fallback_reason:
+        note(f"note: {generator.fallback_reason}; {generator.backend.name} computes instead")

@@ -38,6 +38,11 @@ def _generate(argv: list[str]) -> int:
         from pi_runtime.cli.again import generate_again
 
         return generate_again(args)
+    if args.shards:
+        from pi_runtime.cli.shards import write_shards
+
+        write_shards(args, sampling_options(args))
+        return 0
     if args.trace is not None:
         from pi_runtime.cli.trace import TracedSource
 

@@ -15,6 +15,7 @@ from pi_runtime.cli.arguments import (
 )
 from pi_runtime.cli.generation_arguments import add_generation, check_generation
 from pi_runtime.cli.parser import Parser, refuse, refuse_others
+from pi_runtime.cli.shards import add_shards, check_shards
 from pi_runtime.cli.synthesis import add_synthesis, check_synthesis
 from pi_runtime.cli.text_output import separator
 from pi_runtime.errors import UsageError
@@ -31,6 +32,7 @@ def generate_parser() -> Parser:
         "  rnn-generate colab.tflite -n 100 -o texts.txt\n"
         "  rnn-generate colab.tflite --append -o diary.txt\n"
         "  rnn-generate colab.tflite -n 100 -0 | xargs -0 -n 1 echo\n"
+        "  rnn-generate colab.tflite -n 1000000 --shards texts\n"
         "  rnn-generate colab.tflite --interactive\n"
         "  rnn-generate colab.tflite --synthesize poems.tflite -n 5",
     )
@@ -100,6 +102,7 @@ def generate_parser() -> Parser:
     between.add_argument(
         "-0", "--null", action="store_true", help="end each text with NUL, as for xargs -0"
     )
+    add_shards(parser)
     add_service(parser)
     add_quiet(parser)
     return parser
@@ -146,6 +149,7 @@ def check_options(args: argparse.Namespace) -> None:
         from pi_runtime.cli.text_log import check_log
 
         check_log(args.log, args.output)
+    check_shards(args)
     if args.service:
         refuse(
             args, ("model", "local"), "with --service", "name the model file, or the service alone"

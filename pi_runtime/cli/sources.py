@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 
-from pi_runtime.cli.arguments import model_is_named, model_path, warn_about_prefix
-from pi_runtime.cli.output import note
+from pi_runtime.cli.arguments import model_is_named, model_path, note_fallback, warn_about_prefix
 from pi_runtime.cli.parser import refuse
+from pi_runtime.cli.shards import asked
 from pi_runtime.errors import UsageError
 from pi_runtime.generation.drawn import DrawnText
 from pi_runtime.service.client import ask, check_is_there, service_is_chosen, service_is_open
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
         def texts(self, args: argparse.Namespace, sampling: dict[str, Any]) -> Iterable[DrawnText]:
             """Return the texts."""
 
+        def before(self, args: argparse.Namespace, sampling: dict[str, Any]) -> str | None:
+            """Return the last text that stands before those of a part; None if there is none."""
+
 
 class ModelSource:
     """A model in this process."""
@@ -49,8 +52,7 @@ class ModelSource:
         self.generator = TextGenerator.load(self.path, args.backend, args.threads)
         self.backend = self.generator.backend.name
         self.sha256 = self.generator.sha256
-        if self.generator.fallback_reason:
-            note(f"note: {self.generator.fallback_reason}; {self.backend} computes instead")
+        note_fallback(self.generator)
         if args.prefix:
             warn_about_prefix(self.generator.vocabulary.unknown(args.prefix))
         self.seed = random_seed() if args.seed is None else args.seed
@@ -62,8 +64,25 @@ class ModelSource:
 
     def texts(self, args: argparse.Namespace, sampling: dict[str, Any]) -> Iterable[DrawnText]:
         """Return the texts."""
-        params = self._params(**sampling)
-        return self.generator.drawn(args.n, args.prefix, seed=self.seed, params=params)
+        return self._drawn(args, sampling, asked(args))
+
+    def before(self, args: argparse.Namespace, sampling: dict[str, Any]) -> str | None:
+        """Return the last text that stands before those of a part; None if there is none."""
+        for index in reversed(range(asked(args).start)):
+            (drawn,) = self._drawn(args, sampling, range(index, index + 1))
+            if drawn.text is not None:
+                return drawn.text
+        return None
+
+    def _drawn(
+        self, args: argparse.Namespace, sampling: dict[str, Any], indices: range
+    ) -> Iterable[DrawnText]:
+        if not indices:
+            return ()
+        params, first = self._params(**sampling), indices.start
+        return self.generator.drawn(
+            len(indices), args.prefix, seed=self.seed, params=params, first=first
+        )
 
 
 class ServiceSource:
@@ -82,6 +101,9 @@ class ServiceSource:
     def pieces(self, args: argparse.Namespace, sampling: dict[str, Any]) -> Iterable[str]:
         """See `ModelSource`."""
         return (drawn.text or "" for drawn in self.texts(args, sampling))
+
+    def before(self, args: argparse.Namespace, sampling: dict[str, Any]) -> None:
+        """See `ModelSource`; a service has no parts."""
 
     def texts(self, args: argparse.Namespace, sampling: dict[str, Any]) -> Iterable[DrawnText]:
         """See `ModelSource`."""
@@ -118,7 +140,8 @@ def service_for(args: argparse.Namespace) -> ServiceSource | None:
     large = args.n > TEXTS or args.n * args.max_gen_length > TOKENS
     if service_is_chosen(args.service):
         instead = "name the model file instead of the service"
-        refuse(args, ("backend", "threads", "reject", "report_copies"), "with a service", instead)
+        alone = ("backend", "threads", "reject", "report_copies", "shard")
+        refuse(args, alone, "with a service", instead)
         if large:
             raise UsageError(
                 f"-n {args.n} of {args.max_gen_length} tokens is more than a service does, "
@@ -127,5 +150,6 @@ def service_for(args: argparse.Namespace) -> ServiceSource | None:
             )
         check_is_there(args.service)
         return ServiceSource(args)
-    special = args.backend != "auto" or args.threads != 1 or args.reject or args.report_copies
+    special = args.backend != "auto" or args.threads != 1
+    special = special or args.reject or args.report_copies or args.shard
     return None if large or special or not service_is_open() else ServiceSource(args)

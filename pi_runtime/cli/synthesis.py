@@ -91,6 +91,9 @@ class SynthesisSource:
         """Return the only text, at once: a word model may change what is before its word."""
         return (drawn.text or "" for drawn in self.texts(args, sampling))
 
+    def before(self, args: argparse.Namespace, sampling: dict[str, Any]) -> None:
+        """See `ModelSource`; these texts have no parts."""
+
     def texts(self, args: argparse.Namespace, sampling: dict[str, Any]) -> Iterable[DrawnText]:
         """Return the texts."""
         from pi_runtime.generation.params import SamplingParams

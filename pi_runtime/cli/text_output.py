@@ -8,6 +8,7 @@ import time
 
 from pi_runtime.cli.progress import DELAY, counted, open_bar
 from pi_runtime.cli.records import CSV_HEAD, Run, csv_row, json_line
+from pi_runtime.cli.shards import asked
 from pi_runtime.errors import RejectedError, UsageError
 
 TYPE_CHECKING = False  # see pi_runtime.cli.process
@@ -84,17 +85,19 @@ def chunks(
     Raises:
         RejectedError: no text was accepted.
     """
-    total = args.n * len(runs)
+    total = len(asked(args)) * len(runs)
     silent = args.quiet or total == 1 or (args.output is None and sys.stdout.isatty())
     bar = open_bar(total, quiet=silent, unit="text", leave=False, delay=DELAY)
     form = form_of(args)
-    if form.head and not args.append:
+    if form.head and not args.append and (not args.shard or args.shard[0] == 1):
         yield form.head
     try:
         for sampling in runs:
             run = Run(source, args.prefix, sampling, clock)
             if heading := form.begin(run):
                 yield heading
+            if args.shard and isinstance(form, Lines):
+                form.follow(source.before(args, sampling))
             for drawn in counted(source.texts(args, sampling), bar):
                 found: dict[str, float] = {}
                 if drawn.text is None:
@@ -111,7 +114,7 @@ def chunks(
                     copies.tell(drawn.index, found)
             if end := form.end_of_run():
                 yield end
-        if clock.left_out == total:
+        if clock.left_out == total and not args.shard:
             raise RejectedError("no text was accepted", "allow more tries, or reject less")
     finally:
         if bar is not None:
@@ -146,13 +149,19 @@ class Lines:
             return ""
         return f"{apart}# temperature {run.sampling['temperature'][0]}\n"
 
+    def follow(self, before: str | None) -> None:
+        """Let the texts follow one of another part of the whole."""
+        if before is not None:
+            self._between.around(before)
+
     def around(self, drawn: DrawnText, found: dict[str, float]) -> str:
         """Return a text with what belongs before and behind it; nothing of a rejected one."""
         return "" if drawn.text is None else self._between.around(drawn.text)
 
     def end_of_run(self) -> str:
-        """Return what stands behind the texts of a run."""
-        return self._between.end()
+        """Return what stands behind the texts of a run, unless another part follows."""
+        which, parts = self._args.shard or (1, 1)
+        return self._between.end() if which == parts else ""
 
 
 class Records:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.shim import needs_compiler
 from tests.faults.table import Result, Trial
-from tests.faults.writers import EPOCHS_FILES, LOG, QUICK, WRITERS, Writer
+from tests.faults.writers import EPOCHS_FILES, LOG, QUICK, SHARDS, WRITERS, Writer
 from tests.helpers.commands import needs_tensorflow
 
 pytestmark = [needs_compiler, pytest.mark.timeout(1200)]
@@ -48,8 +48,9 @@ def test_killed_at_any_moment(writer: Writer, tmp_path: Path) -> None:
     assert_nothing_was_lost([trial.kill(seconds) for seconds in trial.moments(5)])
 
 
-def test_some_faults_of_a_log(tmp_path: Path) -> None:
-    trial = Trial(LOG, tmp_path)
+@pytest.mark.parametrize("writer", (LOG, SHARDS), ids=names((LOG, SHARDS)))
+def test_some_faults_of_a_log_and_of_shards(writer: Writer, tmp_path: Path) -> None:
+    trial = Trial(writer, tmp_path)
     points = random.Random(0).sample(trial.points_and_kinds(), 3 * SAMPLE)
     assert_nothing_was_lost([trial.fault(*point) for point in points])
     assert_nothing_was_lost([trial.kill(seconds) for seconds in trial.moments(5)])

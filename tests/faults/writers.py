@@ -184,6 +184,36 @@ APPEND = Writer(
     "rnn-generate --append", _generate("--append", "-o", "out.txt"),
     _with_old("out.txt", OLD.encode()), _appended, frozenset({"out.txt"}),
 )  # fmt: skip
+PER_SHARD = 2
+SHARD_FILES = frozenset(f"texts-{shard:04}.{end}" for shard in (0, 1) for end in ("json", "jsonl"))
+
+
+def _no_shards(given: Path, folder: Path) -> None:
+    _model(given)
+
+
+def _shards(folder: Path) -> str:
+    """What is there must be whole, and what the manifest and the records tell of must be there."""
+    for shard in folder.glob("*.jsonl"):
+        content = shard.read_text("utf-8")
+        indices = [json.loads(line)["index"] for line in content.splitlines()]
+        if indices != list(range(TEXTS))[int(shard.stem[-1]) * PER_SHARD :][:PER_SHARD]:
+            return "lost"
+    for record in folder.glob("texts-*.json"):
+        digest = sha256(record.with_suffix(".jsonl").read_bytes()).hexdigest()
+        if json.loads(record.read_text())["sha256"] != digest:
+            return "lost"
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    except FileNotFoundError:
+        return "old" if not list(folder.glob("texts-*")) else "lost"
+    return "new" if manifest["complete"] else "old"
+
+
+SHARDS = Writer(
+    "rnn-generate --shards", _generate("--shards", ".", "--shard-size", str(PER_SHARD)),
+    _no_shards, _shards, frozenset({"manifest.json", *SHARD_FILES}),
+)  # fmt: skip
 LOG = Writer("rnn-generate --log", _generate("--log", "log"), _old_log, _logged, frozenset({"log"}))
 
 
@@ -315,4 +345,4 @@ CONVERT = Writer(
 )
 
 QUICK = (GENERATE, RECORDS, APPEND, TRACE, SPEAK)
-WRITERS = (*QUICK, LOG, EPOCHS_FILES, TRAIN, CONVERT)
+WRITERS = (*QUICK, LOG, SHARDS, EPOCHS_FILES, TRAIN, CONVERT)

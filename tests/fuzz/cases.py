@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 KINDS = (
-    "archive", "artefact", "hdf5", "protocol", "sidecars", "ssh_command", "text", "text_log",
+    "archive", "artefact", "hdf5", "protocol", "shards", "sidecars", "ssh_command", "text",
+    "text_log",
     "training",
 )  # fmt: skip
 

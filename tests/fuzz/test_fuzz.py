@@ -14,6 +14,7 @@ COUNTS = {
     "artefact": 80,
     "hdf5": 40,
     "protocol": 500,
+    "shards": 150,
     "sidecars": 400,
     "ssh_command": 100,
     "text": 300,
