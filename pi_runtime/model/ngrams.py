@@ -3,14 +3,14 @@
 The idea is markovify's, which draws again what overlaps too much with its corpus; here the corpus
 itself stays at home. Two Bloom filters hold
 
-    n-grams   of 10 characters, or of 3 words at word level
+    n-grams   of 14 characters, or of 3 words at word level
     lines     each training text as a whole, of any length; of one running text, each line
 
 A gram that was in the texts is always found. One that was not is found by chance: 1 in 8 at
 character level, 1 in 64 at word level. That is much for one gram, and on purpose:
 
 - A run of N units has N - G + 1 grams, and a shared one passes in all of them. One that is not
-  shared does so with a chance of (1/8)^(N - 9): for 20 characters, 1 in 8,600,000,000.
+  shared does so with a chance of (1/8)^(N - 13): for 20 characters, 1 in 2,000,000.
 - Whoever walks from gram to gram, to read the texts out of the set, finds at each step one true
   successor and V/8 false ones, about ten of 80 characters: the walk branches, and gets lost. (At
   word level V/64, 150 of 10,000 words.)
@@ -18,7 +18,7 @@ character level, 1 in 64 at word level. That is much for one gram, and on purpos
 
 Two things it does not do. A chimera, a text stitched from pieces of the training texts that overlap
 by G - 1 units each, has only grams of theirs, and counts as copied; texts of one language come near
-to that by themselves, so ask for runs of 2 G and more (docs/checkpoints.md has counts). And it
+to that by themselves (docs/checkpoints.md has counts). And it
 keeps no secret from one who can guess: a text that is guessed can be tested, and the network, which
 is in the same file, is good at guessing.
 """
@@ -36,9 +36,9 @@ from pi_runtime.model.bloom import PIECE, BloomFilter, Hashes, bits_for, splitmi
 from pi_runtime.model.vocabulary import Vocabulary, words_of
 
 MAX_NGRAM_BYTES = 32 << 20
-"""Upper bound on a set: some 60 million different runs of 10 characters."""
+"""Upper bound on a set: some 60 million different runs of 14 characters."""
 
-GRAM_SIZES = {"characters": 10, "words": 3}
+GRAM_SIZES = {"characters": 14, "words": 3}
 GRAM_PROBES = {"characters": 3, "words": 6}
 LINE_PROBES = 16
 

@@ -68,7 +68,7 @@ def test_it_takes_the_texts_that_the_network_was_trained_on(folder: Path) -> Non
     assert convert(folder, "-o", "plain.tflite").returncode == 0
     done = convert(folder, "--corpus", "one.txt", "--corpus=two.txt")
     assert done.returncode == 0, done.stderr
-    assert "\ncorpus    12 runs of 10 characters and 3 lines of 2 files, 0 kB\n" in done.stdout
+    assert "\ncorpus    6 runs of 14 characters and 3 lines of 2 files, 0 kB\n" in done.stdout
     found = ModelFile(folder / "colab.tflite").ngrams()
     assert found is not None
     for line in ("to be, or not to be", "that is all", "нет"):
@@ -82,10 +82,10 @@ def test_it_takes_the_texts_that_the_network_was_trained_on(folder: Path) -> Non
     assert report["corpus"] == {
         "files": ["two.txt"],
         "unit": "characters",
-        "gram_size": 10,
-        "grams": 12,
+        "gram_size": 14,
+        "grams": 6,
         "lines": 3,
-        "bytes": 44,
+        "bytes": 41,
     }
     assert json.loads(convert(folder, "--force", "--json").stdout)["corpus"] is None
 

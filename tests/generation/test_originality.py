@@ -94,11 +94,11 @@ def test_line_breaks_that_were_unescaped_are_compared_as_they_were_learned() -> 
     broken = [index for index, text in enumerate(escaped) if "\\n" in text[:30] and len(text) > 40]
     assert broken
     plain.ngrams = NgramSet.of(escaped, texts.vocabulary)
-    new = list(plain.drawn(100, seed=3, params=SamplingParams(**hot, unescape=True, original=12)))  # type: ignore[arg-type]
+    new = list(plain.drawn(100, seed=3, params=SamplingParams(**hot, unescape=True, original=14)))  # type: ignore[arg-type]
     assert all(new[index].draws > 1 for index in broken)
 
 
-@pytest.mark.parametrize(("word_level", "least"), [(False, "10 characters"), (True, "3 words")])
+@pytest.mark.parametrize(("word_level", "least"), [(False, "14 characters"), (True, "3 words")])
 def test_runs_too_short_to_be_known_are_refused(word_level: bool, least: str) -> None:
     generator, _ = copying(word_level=word_level)
     with pytest.raises(UsageError, match=f"^original is 2 – give at least {least}"):
