@@ -77,7 +77,7 @@ def _print_texts(args: argparse.Namespace, source: Source) -> None:
     clock = Clock()
     if args.output is not None:
         _write(args, source, runs, clock, log, copies)
-    elif args.n == 1 and not (args.json or args.csv or args.samples or log or copies):
+    elif args.n == 1 and not (args.json or args.csv or args.samples or args.shard or log or copies):
         for piece in source.pieces(args, sampling):
             emit(clock.count(piece))
         emit("\0" if args.null else "\n")
