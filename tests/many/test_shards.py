@@ -269,6 +269,8 @@ MISTAKES = {
     "--shards texts --log l.db": "--log has no use with --shards",
     "--shards texts --trace t.html": "--trace has no use with --shards",
     "--shards texts --original 20": "",
+    "--shards texts --synthesize m.txt": "--shards has no use with --synthesize",
+    "--shard 1/2 --seed 1 --synthesize m.txt": "--shard has no use with --synthesize",
     "--shards texts --interactive": "--shards has no use with --interactive",
     "--shards a/b/texts": "a/b: no such folder – create it (mkdir -p a/b)",
     "--shards m.txt": "--shards m.txt is no folder – name another",
