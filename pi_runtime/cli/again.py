@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 
 from pi_runtime._version import __version__
 from pi_runtime.backends.registry import BACKENDS
@@ -45,8 +44,7 @@ def generate_again(args: argparse.Namespace) -> int:
 
 def _text(logged: LoggedText, generator: TextGenerator) -> str:
     """Return the draw that was accepted, of which nothing needs to be judged again."""
-    params = replace(logged.params, original=0, reject=())
-    begin = generator.beginning(params, logged.prefix, logged.seed, redraw=logged.draws - 1)
+    begin = generator.beginning(logged.params, logged.prefix, logged.seed, redraw=logged.draws - 1)
     sequence = begin(logged.index)
     for _ in decode(generator.backend, [sequence]):
         pass

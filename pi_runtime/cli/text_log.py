@@ -80,6 +80,8 @@ class LoggedText:
         options = json.loads(row["options"])
         if not isinstance(options, dict):
             raise ValueError("its options are no object")
+        # Both have had their say in `draws`; a stranger's expression may take for ever.
+        options = {**options, "original": 0, "reject": ()}
         temperature = schedule(row["temperature"])
         self.params = SamplingParams(**{**options, "temperature": temperature})
         self.backend: str = row["backend"]

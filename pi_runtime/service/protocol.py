@@ -5,8 +5,8 @@
 
 | do | further members | the reply's |
 | --- | --- | --- |
-| generate | n, prefix, seed, those of `SamplingParams` | texts, seed, backend, unknown |
-| speak | prefix, seed, those of `SamplingParams` | seed, sentences, engine, stopped |
+| generate | n, prefix, seed, those of `SamplingParams` but `reject` | texts, seed, backend, unknown |
+| speak | prefix, seed, those of `SamplingParams` but `reject` | seed, sentences, engine, stopped |
 | say | text | sentences, engine, stopped |
 | stop, pause, resume | | |
 | status | | see `rnn-speak --status` |

@@ -31,7 +31,9 @@ VALUES = (
     "'0.5,nan'", "'0.2..'", "'1,5'", "'1e-400'", "printf('%.*c', 100000, '[')",
     "printf('%.*c', 10000000, '9')", "char(27) || '[2J'", "char(0)", "CAST(x'ff' AS TEXT)",
 )  # fmt: skip
-COLUMNS = ("seed", "text_index", "temperature", "prefix", "options", "text", "time", "version")
+COLUMNS = (
+    "seed", "text_index", "draws", "temperature", "prefix", "options", "text", "time", "version",
+)  # fmt: skip
 TABLES = (
     "CREATE VIEW other AS SELECT * FROM texts",
     "CREATE TRIGGER t AFTER INSERT ON texts BEGIN DELETE FROM texts; END",
@@ -87,7 +89,7 @@ def _record(random: Random, index: int) -> dict[str, Any]:
         "text": "ж" * random.randrange(2000), "seed": random.getrandbits(32), "index": index,
         "temperature": random.choice(((1.0, 0.5), "0.2..1.0")),
         "prefix": random.choice((None, "Once")), "options": random.choice(({}, {"top_k": 3})),
-        "backend": "numpy", "model": "0" * 64, "version": "1",
+        "backend": "numpy", "model": "0" * 64, "version": "1", "draws": random.choice((1, 3)),
     }  # fmt: skip
 
 
@@ -142,8 +144,8 @@ def _row(path: Path, number: int) -> dict[str, Any]:
 
 
 def _check(found: Any, row: dict[str, Any]) -> None:
-    if (found.text, found.seed, found.index, found.prefix) != (
-        row["text"], row["seed"], row["text_index"], row["prefix"],
+    if (found.text, found.seed, found.index, found.draws, found.prefix) != (
+        row["text"], row["seed"], row["text_index"], row["draws"], row["prefix"],
     ):  # fmt: skip
         raise WrongSuccess("it is not what SQLite reads")
     for name, value in json.loads(row["options"]).items():
