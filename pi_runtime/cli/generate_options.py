@@ -38,59 +38,55 @@ def generate_parser() -> Parser:
     )
     add_model(parser)
     add_generation(parser, for_speech=False)
-    parser.add_argument(
-        "--report-copies",
-        action="store_true",
-        help="say of each text how much of it is in runs of the training text (of --original "
-        "characters; else 20, or 6 words)",
-    )
-    parser.add_argument(
+    _add_ways(parser)
+    _add_output(parser)
+    add_shards(parser)
+    add_service(parser)
+    add_quiet(parser)
+    return parser
+
+
+def _add_ways(parser: Parser) -> None:
+    """Add the other ways in which texts come about."""
+    group = parser.add_argument_group("other ways")
+    group.add_argument(
         "--samples",
         action="store_true",
         help="N texts at each of the temperatures 0.2, 0.5 and 1.0",
     )
-    parser.add_argument(
+    group.add_argument(
         "--interactive",
         action="store_true",
         help="choose each token among the likeliest, or write your own",
     )
-    parser.add_argument(
+    group.add_argument(
         "--top-n", type=count("top_n"), default=3, metavar="K", help="of K tokens (default 3)"
     )
-    records = parser.add_mutually_exclusive_group()
-    records.add_argument(
-        "--json", "--jsonl", action="store_true", help="a JSON object per text, one per line"
-    )
-    records.add_argument("--csv", action="store_true", help="a table, with a row per text")
-    parser.add_argument(
-        "--log", metavar="FILE", help="add each text, and what made it, to the SQLite file FILE"
-    )
-    parser.add_argument(
+    add_synthesis(group)
+    group.add_argument(
         "--again",
         type=whole("--again", 1, 2**63 - 1),
         metavar="ID",
         help="generate the text of that number in the log once more",
     )
-    add_synthesis(parser)
-    parser.add_argument(
+
+
+def _add_output(parser: Parser) -> None:
+    """Add what is written, and where."""
+    group = parser.add_argument_group("what is written")
+    group.add_argument(
         "-o",
         "--output",
         type=target("-o", "leave it out: text goes to stdout anyway", replaced=False),
         metavar="FILE",
         help="write there, not stdout; a file appears when all of it is there",
     )
-    parser.add_argument(
+    group.add_argument(
         "--append",
         action="store_true",
         help="add each text at the end of FILE as it is done, instead of replacing it",
     )
-    parser.add_argument(
-        "--trace",
-        type=target("--trace", "name a file, such as why.html"),
-        metavar="FILE",
-        help="write a page there as well, which shows how each token of the text was drawn",
-    )
-    between = parser.add_mutually_exclusive_group()
+    between = group.add_mutually_exclusive_group()
     between.add_argument(
         "--separator",
         type=separator,
@@ -102,10 +98,26 @@ def generate_parser() -> Parser:
     between.add_argument(
         "-0", "--null", action="store_true", help="end each text with NUL, as for xargs -0"
     )
-    add_shards(parser)
-    add_service(parser)
-    add_quiet(parser)
-    return parser
+    records = group.add_mutually_exclusive_group()
+    records.add_argument(
+        "--json", "--jsonl", action="store_true", help="a JSON object per text, one per line"
+    )
+    records.add_argument("--csv", action="store_true", help="a table, with a row per text")
+    group.add_argument(
+        "--log", metavar="FILE", help="add each text, and what made it, to the SQLite file FILE"
+    )
+    group.add_argument(
+        "--trace",
+        type=target("--trace", "name a file, such as why.html"),
+        metavar="FILE",
+        help="write a page there as well, which shows how each token of the text was drawn",
+    )
+    group.add_argument(
+        "--report-copies",
+        action="store_true",
+        help="say of each text how much of it is in runs of the training text (of --original "
+        "characters; else 20, or 6 words)",
+    )
 
 
 def check_options(args: argparse.Namespace) -> None:

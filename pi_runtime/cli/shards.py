@@ -177,12 +177,13 @@ def _made(
             yield shard
         return
     from pi_runtime.cli.progress import counted
-    from pi_runtime.many.shards import lines, load
+    from pi_runtime.generation.generator import TextGenerator
+    from pi_runtime.many.shards import lines
 
     generator = None
     for shard in shards:
         if generator is None:  # nothing is loaded if nothing is missing
-            generator = load(model, args.backend, args.threads)
+            generator = TextGenerator.of(model, args.backend, args.threads)
             note_fallback(generator)
         made = counted(lines(generator, folder.plan, shard), bar)
         folder.write(shard, made, generator.backend.name)

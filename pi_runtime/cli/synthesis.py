@@ -27,7 +27,7 @@ USED = (
 """The options that mean something to texts of several models."""
 
 
-def add_synthesis(parser: argparse.ArgumentParser) -> None:
+def add_synthesis(parser: argparse._ActionsContainer) -> None:
     """Add the options of texts that several models write."""
     parser.add_argument(
         "--synthesize",

@@ -95,7 +95,13 @@ class TextGenerator:
             UsageError: `threads` cannot be right.
         """
         threads = checks.whole_number("threads", threads, 1, 1024)
-        model = ModelFile(path)
+        return cls.of(ModelFile(path), backend, threads, verify=verify)
+
+    @classmethod
+    def of(
+        cls, model: ModelFile, backend: str = "auto", threads: int = 1, *, verify: bool = False
+    ) -> TextGenerator:
+        """Return the generator of a model that has been read. See `load`."""
         loaded = load_backend(model, backend, threads, verify=verify)
         return cls(
             loaded.backend,

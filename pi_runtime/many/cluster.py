@@ -16,7 +16,7 @@ from pi_runtime._version import __version__
 from pi_runtime.errors import Error, UsageError, shown
 from pi_runtime.generation.generator import TextGenerator
 from pi_runtime.many.plan import Plan
-from pi_runtime.many.shards import lines, load
+from pi_runtime.many.shards import lines
 from pi_runtime.model.file import ModelFile
 
 LOCAL = "local"
@@ -95,7 +95,7 @@ def _compute(
 @lru_cache(maxsize=1)
 def _generator(model: bytes, backend: str, threads: int) -> TextGenerator:
     """Load a model once per worker."""
-    return load(ModelFile.from_bytes(model), backend, threads)
+    return TextGenerator.of(ModelFile.from_bytes(model), backend, threads)
 
 
 def _result(future: Any, shard: int) -> tuple[bytes, str]:

@@ -5,23 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from pi_runtime.backends.registry import load_backend
 from pi_runtime.generation.generator import TextGenerator
 from pi_runtime.many.plan import Plan
-from pi_runtime.model.file import ModelFile
-
-
-def load(model: ModelFile, backend: str, threads: int) -> TextGenerator:
-    """Return the generator of a model that has been read. See `TextGenerator.load`."""
-    loaded = load_backend(model, backend, threads)
-    return TextGenerator(
-        loaded.backend,
-        model.vocabulary,
-        model.config,
-        loaded.fallback_reason,
-        ngrams=model.ngrams(),
-        sha256=model.sha256,
-    )
 
 
 def lines(generator: TextGenerator, plan: Plan, shard: int) -> Iterator[bytes]:

@@ -5,13 +5,15 @@
 
 | do | further members | the reply's |
 | --- | --- | --- |
-| generate | n, prefix, seed, those of `SamplingParams` but `reject` | texts, seed, backend, unknown |
-| speak | prefix, seed, those of `SamplingParams` but `reject` | seed, sentences, engine, stopped |
+| generate | n, prefix, seed, those of `SamplingParams` | texts, seed, backend, unknown |
+| speak | prefix, seed, those of `SamplingParams` | seed, sentences, engine, stopped |
 | say | text | sentences, engine, stopped |
 | stop, pause, resume | | |
 | status | | see `rnn-speak --status` |
 | reload | | |
 | events | | none: events follow, see below |
+
+`reject` of `SamplingParams` is left out: see `SAMPLING`.
 
 `events` is followed by lines such as these, each when it is heard, until the client or the service
 closes the connection; `level` is the RMS, 0…1, of the 50 ms of sound that begin at that moment, and
