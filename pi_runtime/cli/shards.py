@@ -113,6 +113,10 @@ def write_shards(args: argparse.Namespace, sampling: dict[str, Any]) -> None:
     from pi_runtime.many.plan import part
     from pi_runtime.model.file import ModelFile
 
+    if args.dask:
+        from pi_runtime.many.cluster import check_installed
+
+        check_installed()
     model = ModelFile(model_path(args.model))
     if args.prefix:
         warn_about_prefix(model.vocabulary.unknown(args.prefix))

@@ -9,6 +9,7 @@ import contextlib
 import json
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from importlib.util import find_spec
 from itertools import islice
 from typing import Any
 
@@ -42,7 +43,6 @@ def computed(
     two shards per thread of the workers are under way or wait to be taken.
 
     Raises:
-        UsageError: distributed is not installed.
         Error: the scheduler is not there; a shard cannot be computed.
     """
     with _client(address) as client:
@@ -117,17 +117,25 @@ def _result(future: Any, shard: int) -> tuple[bytes, str]:
     return texts, str(backend)
 
 
+def check_installed() -> None:
+    """Check that Dask is there, before anything is written.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if find_spec("distributed") is None:
+        raise UsageError(
+            "--dask needs dask.distributed", 'run: pip install "textgenrnn-pi[cluster]"'
+        )
+
+
 @contextlib.contextmanager
 def _client(address: str) -> Iterator[Any]:
     """Connect to a scheduler, or start one with its workers."""
-    try:
-        import dask
-        from distributed import Client, LocalCluster
-    except ImportError:
-        raise UsageError(
-            "--dask needs dask.distributed", 'run: pip install "textgenrnn-pi[cluster]"'
-        ) from None
     import logging
+
+    import dask
+    from distributed import Client, LocalCluster
 
     # What goes wrong comes as an exception; a worker that dies is no error.
     logging.disable(logging.CRITICAL)

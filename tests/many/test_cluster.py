@@ -235,3 +235,4 @@ def test_without_distributed_it_says_what_to_install(model: Path, tmp_path: Path
     assert done.stderr == (
         'error: --dask needs dask.distributed – run: pip install "textgenrnn-pi[cluster]"\n'
     )
+    assert not (tmp_path / "t").exists()
