@@ -101,7 +101,7 @@ AGAIN = [
     "-n 2 --temperature 1.0,0.5 --top-k 3 --top-p 0.9 --min-p 0.01",
     "-n 2 --repetition-penalty 1.5 --repetition-window 5 --forbid a --allow 'e t a'",
     "-n 2 --stop e --stop-at t --keep-stop --min-length 3 --max-words 2",
-    "-n 3 --temperature 1 --reject h --reject a --tries 99",
+    "-n 3 --temperature 1 --seed 5 --reject hh --reject 'e$' --tries 1000",
     "-n 2 --finish-sentence --skip-fragment --unescape",
 ]
 
@@ -119,6 +119,7 @@ def test_any_text_of_a_log_can_be_generated_again(
         last.append(logged(path)[-1])
     rows = logged(path)
     assert {row["text_index"] for row in last} == {0, 1, 2}
+    assert any(row["draws"] > 1 for row in last)
     for row in last:
         done = generate("--again", row["id"], "--log", path)
         assert (done.returncode, done.stdout) == (0, row["text"] + "\n"), done.stderr
