@@ -101,7 +101,7 @@ AGAIN = [
     "-n 2 --temperature 1.0,0.5 --top-k 3 --top-p 0.9 --min-p 0.01",
     "-n 2 --repetition-penalty 1.5 --repetition-window 5 --forbid a --allow 'e t a'",
     "-n 2 --stop e --stop-at t --keep-stop --min-length 3 --max-words 2",
-    "-n 3 --temperature 1 --seed 5 --reject hh --reject 'e$' --tries 1000",
+    "-n 3 --temperature 1 --seed 7 --reject '[a-z]$' --tries 1000",
     "-n 2 --finish-sentence --skip-fragment --unescape",
 ]
 
