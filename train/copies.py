@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pi_runtime.generation.decoding import decode
 from pi_runtime.generation.generator import MAX_BATCH, TextGenerator
 from pi_runtime.generation.params import SamplingParams
-from pi_runtime.model.ngrams import gram_hashes, text_key, units_in_runs
+from pi_runtime.model.ngrams import RUNS, gram_hashes, text_key, units_in_runs
 from pi_runtime.model.vocabulary import Vocabulary, words_of
 
 TEMPERATURES = (0.2, 0.5, 1.0)
@@ -21,8 +21,6 @@ TEXTS = 100
 """Texts per temperature."""
 SECONDS = 20.0
 """How long all of them may take."""
-RUNS = {"characters": 20, "words": 6}
-"""Units in a row that a text of its own seldom shares with another one."""
 MUCH = 0.5
 """A share that is worth a word of advice."""
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pi_runtime.cli.output import note
 from pi_runtime.generation.redrawing import known_ngrams
-from pi_runtime.model.ngrams import NgramSet
-
-RUNS = {"characters": 20, "words": 6}
-"""How long a run is that counts, if no other is asked for."""
+from pi_runtime.model.ngrams import RUNS, NgramSet
 
 
 class Copies:

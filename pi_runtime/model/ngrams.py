@@ -42,6 +42,9 @@ GRAM_SIZES = {"characters": 14, "words": 3}
 GRAM_PROBES = {"characters": 3, "words": 6}
 LINE_PROBES = 16
 
+RUNS = {"characters": 20, "words": 6}
+"""Units in a row that a text of its own seldom shares with another one."""
+
 _UNITS = ("characters", "words")
 _HEADER = struct.Struct("<4s5B3x4I")
 _MAGIC, _VERSION = b"NGRM", 1

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from pi_runtime import TextGenerator
 from pi_runtime.backends.reference import ReferenceBackend
+from pi_runtime.model.ngrams import RUNS
 from pi_runtime.model.vocabulary import Vocabulary, words_of
 from tests.helpers.checkpoints import config_of, small_network, small_vocab
 from train import TrainSettings, copies
 from train.cli import _tell_copies
-from train.copies import RUNS, Copies, describe, find_copies
+from train.copies import Copies, describe, find_copies
 
 NETWORK = small_network(classes=20)
 
