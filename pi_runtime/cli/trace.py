@@ -21,7 +21,6 @@ from pi_runtime.generation.drawn import DrawnText
 from pi_runtime.generation.params import SamplingParams
 from pi_runtime.generation.redrawing import RedrawnSequence, rejection
 from pi_runtime.generation.trace import TracedSequence
-from pi_runtime.model.file import ModelFile
 from pi_runtime.service.client import service_is_chosen
 
 MAX_TOKENS = 2000
@@ -85,7 +84,7 @@ class TracedSource(ModelSource):
         text = self._text
         sequence = text.sequence if isinstance(text, RedrawnSequence) else text
         assert isinstance(sequence, TracedSequence)  # noqa: S101 - as begun above
-        attention = sequence.attention(ModelFile(self._model).network())
+        attention = sequence.attention(self.generator.network())
         page = trace_page(sequence, attention, _command(args, self._model, self.seed))
         with whole_texts(args.trace) as write:
             write(page)

@@ -343,7 +343,7 @@ class TextGenerator:
         """
         from pi_runtime.generation import vectors
 
-        encoded = vectors.encode(self._weights(), self.vocabulary, self.config, texts)
+        encoded = vectors.encode(self.network(), self.vocabulary, self.config, texts)
         return vectors.reduced(encoded, pca_dims, tsne_dims, tsne_seed, return_pca, return_tsne)
 
     def similarity(
@@ -366,10 +366,16 @@ class TextGenerator:
         from pi_runtime.generation import vectors
 
         compared = [checks.text("text", text), *checks.texts("texts", texts)]
-        encoded = vectors.encode(self._weights(), self.vocabulary, self.config, compared)
+        encoded = vectors.encode(self.network(), self.vocabulary, self.config, compared)
         return vectors.ranked(compared[1:], encoded, use_pca=checks.truth("use_pca", use_pca))
 
-    def _weights(self) -> Network:
+    def network(self) -> Network:
+        """Return the weights, for what needs more than text.
+
+        Raises:
+            UsageError: this generator was not made of a model file.
+            ModelFileError: they are damaged.
+        """
         if self._network is None:
             raise UsageError("this generator knows no weights", "make it with TextGenerator.load")
         return self._network()

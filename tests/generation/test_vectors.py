@@ -76,7 +76,7 @@ def test_vectors_are_those_of_keras(tmp_path: Path) -> None:
         folder = tmp_path / name
         folder.mkdir()
         texts = generator(folder, **options)
-        network = texts._weights()
+        network = texts.network()
         write_weights(folder / "weights.hdf5", network)
         config = config_of(network, LENGTH, word_level=texts.config.word_level)
         jobs.append(
@@ -152,7 +152,7 @@ def test_the_first_window_counts_and_its_start_mark_only_if_there_is_room(tmp_pa
         found: np.ndarray[Any, Any] = texts.encode_text_vectors(text, pca_dims=None)
         return found
 
-    network, ids = texts._weights(), texts.vocabulary.ids
+    network, ids = texts.network(), texts.vocabulary.ids
     for text in ("eat", "eatonis", "eatonisr", "eatonisrhl"):
         window = [ids["<s>"], *(ids[letter] for letter in text[:LENGTH])][-LENGTH:]
         window = [0] * (LENGTH - len(window)) + window
