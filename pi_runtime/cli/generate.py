@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
+from pi_runtime.cli.clock import Clock
 from pi_runtime.cli.generate_options import check_options, generate_parser
 from pi_runtime.cli.generation_arguments import sampling_options
 from pi_runtime.cli.output import be_quiet, emit, note
 from pi_runtime.cli.process import run
 from pi_runtime.cli.sources import ModelSource, check_local, service_for
-from pi_runtime.cli.text_output import Clock, chunks, form_of
+from pi_runtime.cli.text_output import chunks, form_of
 
 TYPE_CHECKING = False  # see pi_runtime.cli.process
 if TYPE_CHECKING:

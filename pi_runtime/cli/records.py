@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from pi_runtime.cli.clock import Clock
     from pi_runtime.cli.sources import Source
-    from pi_runtime.cli.text_output import Clock
     from pi_runtime.generation.drawn import DrawnText
 
 COLUMNS = (
