@@ -45,11 +45,14 @@ def replacement(path: Path, *, new: bool = False) -> Iterator[IO[bytes]]:
     """
     remove_leftovers(path.parent)
     old = path.stat() if path.exists() else None
-    temporary, file = _create(path, 0o666 if old is None else 0o600)
-    # A second descriptor holds the lock until the file has its name; closing the first one is
-    # where some file systems report that the content did not arrive.
-    held = os.dup(file.fileno()) if fcntl is not None else None
+    # Named before it is there: a signal may end this run while the system creates it.
+    temporary, held = _temporary_name(path), None
     try:
+        while (file := _create(temporary, 0o666 if old is None else 0o600)) is None:
+            temporary = _temporary_name(path)
+        # A second descriptor holds the lock until the file has its name; closing the first one is
+        # where some file systems report that the content did not arrive.
+        held = os.dup(file.fileno()) if fcntl is not None else None
         with file:
             yield file
             file.flush()
@@ -101,22 +104,28 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _create(path: Path, mode: int) -> tuple[Path, IO[bytes]]:
-    """Create a temporary file and lock it, which tells others that its owner is alive."""
-    while True:
-        name = f".{path.name[:_NAME_LENGTH]}.rnn-{os.getpid()}-{os.urandom(4).hex()}.tmp"
-        temporary = path.parent / name
-        try:
-            # The mode that the umask leaves cannot be asked for without changing it for a moment.
-            handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | FLAGS, mode)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            error.filename = str(path.parent)
-            raise
-        if fcntl is None or _locked(handle):
-            return temporary, os.fdopen(handle, "w+b")
-        os.close(handle)  # another run takes it for a leftover, and removes it
+def _temporary_name(path: Path) -> Path:
+    name = f".{path.name[:_NAME_LENGTH]}.rnn-{os.getpid()}-{os.urandom(4).hex()}.tmp"
+    return path.parent / name
+
+
+def _create(temporary: Path, mode: int) -> IO[bytes] | None:
+    """Create a temporary file and lock it, which tells others that its owner is alive.
+
+    None: the name is taken, or another run took the file for a leftover and removes it.
+    """
+    try:
+        # The mode that the umask leaves cannot be asked for without changing it for a moment.
+        handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | FLAGS, mode)
+    except FileExistsError:
+        return None
+    except OSError as error:
+        error.filename = str(temporary.parent)
+        raise
+    if fcntl is None or _locked(handle):
+        return os.fdopen(handle, "w+b")
+    os.close(handle)
+    return None
 
 
 def _place(temporary: Path, path: Path) -> None:
