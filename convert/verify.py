@@ -21,10 +21,10 @@ from convert.errors import ParityError
 from convert.recording import Divergence, Recording, diverge, most_tokens
 from pi_runtime.backends import tflite
 from pi_runtime.backends.base import Backend
-from pi_runtime.backends.interpreter import installed_runtime
 from pi_runtime.backends.numpy import numpy_backend
 from pi_runtime.backends.reference import CHAOTIC, FLOOR, float32_tolerance
 from pi_runtime.backends.selfcheck import deviations
+from pi_runtime.backends.tflite.interpreter import installed_runtime
 from pi_runtime.errors import BackendError
 from pi_runtime.generation.decoding import decode
 from pi_runtime.generation.defaults import MAX_GEN_LENGTH

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pi_runtime.backends.interpreter import installed_interpreter
 from pi_runtime.backends.remembered import recall, remember
+from pi_runtime.backends.tflite.interpreter import installed_interpreter
 from pi_runtime.errors import BackendError, shown
 from pi_runtime.model.file import ModelFile
 

@@ -20,9 +20,9 @@ import time
 from pathlib import Path
 
 from pi_runtime.backends import tflite
-from pi_runtime.backends.interpreter import installed_interpreter
 from pi_runtime.backends.reference import window_probabilities
 from pi_runtime.backends.selfcheck import deviations, distances
+from pi_runtime.backends.tflite.interpreter import installed_interpreter
 from pi_runtime.model.file import ModelFile
 
 SECONDS = 3.0

@@ -159,7 +159,7 @@ def _numpy(_: Patient) -> Finding:
 
 
 def _interpreter(_: Patient) -> Finding:
-    from pi_runtime.backends.interpreter import installed_runtime
+    from pi_runtime.backends.tflite.interpreter import installed_runtime
 
     runtime = installed_runtime()
     if runtime:

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 
 from pi_runtime.backends import tflite
-from pi_runtime.backends.interpreter import (
-    Locked,
-    Pool,
+from pi_runtime.backends.tflite.interpreter import (
     installed_interpreter,
     installed_runtime,
     ordered_indices,
     quiet_stderr,
 )
+from pi_runtime.backends.tflite.pool import Locked, Pool
 from pi_runtime.errors import BackendError
 from pi_runtime.model.file import ModelFile
 from tests.helpers.backends import HAS_INTERPRETER, needs_interpreter

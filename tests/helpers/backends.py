@@ -6,9 +6,9 @@ import pytest
 
 from pi_runtime.backends import tflite
 from pi_runtime.backends.base import Backend
-from pi_runtime.backends.interpreter import installed_runtime
 from pi_runtime.backends.numpy import numpy_backend
 from pi_runtime.backends.reference import ReferenceBackend
+from pi_runtime.backends.tflite.interpreter import installed_runtime
 from pi_runtime.model.file import ModelFile
 from tests.helpers.conversion import Converter
 from tests.helpers.networks import LENGTH, NETWORKS

@@ -1,15 +1,14 @@
-"""The TFLite interpreter: which one is installed, and several of it shared among sessions."""
+"""The TFLite interpreter: which one is installed, and how it is talked to."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
-import itertools
 import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from pi_runtime.errors import BackendError
 
@@ -71,42 +70,3 @@ def ordered_indices(details: Sequence[dict[str, Any]]) -> list[int]:
         return int(match[1]) if match else -1
 
     return [detail["index"] for detail in sorted(details, key=number)]
-
-
-class Locked:
-    """What one thread at a time may use, the one that holds its lock."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-
-
-L = TypeVar("L", bound=Locked)
-
-
-class Pool(Generic[L]):
-    """Interpreters, of which there are more only if several threads want one at the same time."""
-
-    def __init__(self, make: Callable[[], L], threads: int) -> None:
-        """Begin with one. `threads` is how many each of them uses."""
-        self._make = make
-        self._limit = max(2, (os.cpu_count() or 1) // threads)
-        self._growing = threading.Lock()
-        self.members = [make()]
-        self._turns = itertools.count()
-
-    def acquire(self, suits: Callable[[L], bool] = lambda member: True) -> L:
-        """Return a member whose lock the caller then holds: a free one that suits, if possible."""
-        for member in self.members:
-            if member.lock.acquire(blocking=False):
-                if suits(member):
-                    return member
-                member.lock.release()
-        with self._growing:
-            if len(self.members) < self._limit:
-                member = self._make()
-                member.lock.acquire()
-                self.members.append(member)
-                return member
-        member = self.members[next(self._turns) % len(self.members)]
-        member.lock.acquire()
-        return member

@@ -1,4 +1,4 @@
-"""The network in a TFLite interpreter: LiteRT or tflite-runtime, whichever is installed.
+"""Forward-only networks in an interpreter.
 
 An interpreter holds the state that its last step left in its tensors, and that is where the next
 step wants it. So a group's state stays there until another group needs the interpreter, and only
@@ -8,17 +8,14 @@ then is swapped out into arrays of its own.
 from __future__ import annotations
 
 import ctypes
-import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from pi_runtime.backends.base import Backend, Session
+from pi_runtime.backends.base import Session
 from pi_runtime.backends.in_flight import (
-    GROUP,
     NO_LOGIT,
     Float32,
     GroupState,
@@ -26,54 +23,9 @@ from pi_runtime.backends.in_flight import (
     InFlightSession,
     start_state,
 )
-from pi_runtime.backends.interpreter import (
-    Locked,
-    Pool,
-    installed_interpreter,
-    ordered_indices,
-    quiet_stderr,
-)
-from pi_runtime.backends.whole_window import WholeWindowSession
-from pi_runtime.errors import BackendError, shown
-from pi_runtime.model.file import ModelFile
-
-
-def load(
-    model: ModelFile, threads: int = 1, interpreter: Callable[..., Any] | None = None
-) -> Backend:
-    """Return the TFLite backend for a model's kind of network.
-
-    `interpreter` is the class to use instead of the one installed.
-
-    Raises:
-        BackendError: no interpreter is installed, or it cannot run this file.
-    """
-    kind = interpreter or installed_interpreter()
-    try:
-        return build(model, threads, kind)
-    except Exception as error:  # noqa: BLE001 - interpreters raise whatever they like
-        raise cannot_run(model, (str(error).splitlines() or [repr(error)])[0]) from None
-
-
-def cannot_run(model: ModelFile, reason: str) -> BackendError:
-    """Return the error that says why an interpreter does not run a model."""
-    return BackendError(
-        f"the TFLite interpreter here cannot run {model.name} ({shown(reason, 200)})",
-        "take --backend numpy, or install another interpreter",
-    )
-
-
-def build(model: ModelFile, threads: int, interpreter: Callable[..., Any]) -> Backend:
-    """Return the TFLite backend; whatever the interpreter raises is raised."""
-
-    def make() -> Any:
-        with quiet_stderr():
-            # The bytes that were checked, and not the path: the file may be another by now.
-            return interpreter(model_content=model.content, num_threads=threads)
-
-    if model.config.rnn_bidirectional:
-        return TfliteWholeWindow(make, threads)
-    return TfliteInFlight(make, threads, model.config.rnn_layers)
+from pi_runtime.backends.tflite.interpreter import ordered_indices, quiet_stderr
+from pi_runtime.backends.tflite.pool import Locked, Pool
+from pi_runtime.errors import BackendError
 
 
 class _TfliteGroup(GroupState):
@@ -227,67 +179,3 @@ class _TfliteInFlightSession(InFlightSession[_TfliteGroup]):
             return place.step(group, ids)
         finally:
             place.lock.release()
-
-
-class TfliteWholeWindow:
-    """The backend for bidirectional networks. Several streams share a product as a group."""
-
-    name = "tflite"
-
-    def __init__(self, make: Callable[[], Any], threads: int) -> None:
-        self._make = make
-        self._threads = threads
-        self._pools: dict[int, Pool[_WindowInterpreter]] = {}
-        """By the windows that are computed at once."""
-        self._growing = threading.Lock()
-        (first,) = self._pool(1).members
-        self._length = first.max_length
-        self.session().step([0])  # whether it runs at all
-
-    def session(self, streams: int = 1) -> Session:
-        """See `Backend`."""
-        return WholeWindowSession(streams, self._length, self.whole_windows)
-
-    def _pool(self, size: int) -> Pool[_WindowInterpreter]:
-        with self._growing:
-            if size not in self._pools:
-                self._pools[size] = Pool(
-                    lambda: _WindowInterpreter(self._make(), size), self._threads
-                )
-            return self._pools[size]
-
-    def whole_windows(self, windows: npt.NDArray[np.int32]) -> Float32:
-        """See `WholeWindowBackend`."""
-        streams = len(windows)
-        size = 1 if streams == 1 else GROUP
-        # The last group may have idle places; they read padding and their results are dropped.
-        idle = -streams % size
-        padded = np.pad(windows, ((0, idle), (0, 0))) if idle else windows
-        interpreter = self._pool(size).acquire()
-        try:
-            parts = [interpreter(padded[at : at + size]) for at in range(0, streams, size)]
-        finally:
-            interpreter.lock.release()
-        return (parts[0] if len(parts) == 1 else np.concatenate(parts))[:streams]
-
-
-class _WindowInterpreter(Locked):
-    """An interpreter for so many windows at once; resized once, as some refuse a second time."""
-
-    def __init__(self, interpreter: Any, streams: int) -> None:
-        super().__init__()
-        self._interpreter = interpreter
-        (detail,) = interpreter.get_input_details()
-        self._input = detail["index"]
-        self.max_length = int(detail["shape_signature"][0])
-        (self._output,) = ordered_indices(interpreter.get_output_details())
-        interpreter.resize_tensor_input(self._input, [self.max_length, streams])
-        with quiet_stderr():
-            interpreter.allocate_tensors()
-
-    def __call__(self, windows: npt.NDArray[np.int32]) -> Float32:
-        """Return the probabilities [streams, V] after windows [streams, T]."""
-        self._interpreter.set_tensor(self._input, np.ascontiguousarray(windows.T))
-        self._interpreter.invoke()
-        probabilities: Float32 = self._interpreter.get_tensor(self._output)
-        return probabilities
