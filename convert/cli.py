@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pi_runtime.cli.arguments import add_quiet, whole
 from pi_runtime.cli.output import as_json, be_quiet, emit, printable
-from pi_runtime.cli.parser import Parser, refuse
+from pi_runtime.cli.parser import Parser
 from pi_runtime.cli.process import run, stop_if_interrupted
 from pi_runtime.cli.progress import open_bar
+from pi_runtime.cli.refusal import refuse
 from pi_runtime.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ imported by commands that must start within milliseconds, so it imports nothing 
 
 from __future__ import annotations
 
-from functools import partial
 from operator import index
 
 from pi_runtime.errors import UsageError
@@ -213,20 +212,20 @@ def tries(value: Any) -> int:
 SAMPLING: dict[str, Callable[[Any], Any]] = {
     "temperature": temperature,
     "max_gen_length": max_gen_length,
-    "finish_sentence": partial(truth, "finish_sentence"),
-    "skip_fragment": partial(truth, "skip_fragment"),
-    "unescape": partial(truth, "unescape"),
+    "finish_sentence": lambda value: truth("finish_sentence", value),
+    "skip_fragment": lambda value: truth("skip_fragment", value),
+    "unescape": lambda value: truth("unescape", value),
     "top_k": top_k,
     "top_p": top_p,
     "min_p": min_p,
     "repetition_penalty": repetition_penalty,
     "repetition_window": repetition_window,
-    "forbid": partial(text, "forbid"),
-    "allow": partial(text, "allow"),
+    "forbid": lambda value: text("forbid", value),
+    "allow": lambda value: text("allow", value),
     "min_length": min_length,
     "max_words": max_words,
     "stop_at": stop_at,
-    "keep_stop": partial(truth, "keep_stop"),
+    "keep_stop": lambda value: truth("keep_stop", value),
     "original": original,
     "reject": reject,
     "tries": tries,

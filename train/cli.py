@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pi_runtime.cli.arguments import add_quiet, given_options, number, whole
 from pi_runtime.cli.output import be_quiet, emit, note
-from pi_runtime.cli.parser import Parser, refuse
+from pi_runtime.cli.parser import Parser
 from pi_runtime.cli.process import run, stop_if_interrupted
 from pi_runtime.cli.progress import open_bar
+from pi_runtime.cli.refusal import refuse
 from pi_runtime.errors import Error, UsageError
 from train.settings import (
     BOUNDS,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from pi_runtime import checks
-from pi_runtime.cli.output import note
 from pi_runtime.cli.parser import Parser as Parser
 from pi_runtime.errors import UsageError
 from pi_runtime.service.client import check_name
@@ -16,10 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
     from typing import Any
-
-    from pi_runtime.generation.generator import TextGenerator
-
-DEFAULT_MODEL = "/var/lib/textgenrnn-pi/model.tflite"
 
 
 def checked(
@@ -125,22 +119,6 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a .tflite file")
 
 
-def model_path(argument: str | None) -> str:
-    """Return the model a command works on: the argument, `$RNN_MODEL`, or the Pi's own."""
-    if argument:
-        return argument
-    if environment := os.environ.get("RNN_MODEL"):
-        return environment
-    if os.path.exists(DEFAULT_MODEL):  # noqa: PTH110 - pathlib costs a warm one-off its start
-        return DEFAULT_MODEL
-    raise UsageError("no model named", f"give MODEL, set RNN_MODEL, or put one at {DEFAULT_MODEL}")
-
-
-def model_is_named(argument: str | None) -> bool:
-    """Return whether a model is named, by argument or by `$RNN_MODEL`."""
-    return bool(argument or os.environ.get("RNN_MODEL"))
-
-
 def add_service(parser: argparse._ActionsContainer) -> None:
     """Add the choice of the service."""
     parser.add_argument(
@@ -162,16 +140,3 @@ def add_quiet(parser: argparse.ArgumentParser) -> None:
 def given_options(args: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
     """Return those of the named options that were given."""
     return {name: getattr(args, name) for name in names if name in args.given}
-
-
-def warn_about_prefix(unknown: list[str]) -> None:
-    """Name the parts of a prefix that the model has never seen; it reads them as unknown."""
-    if unknown:
-        shown = " ".join(repr(token) for token in unknown[:8])
-        note(f"note: the model does not know {shown}")
-
-
-def note_fallback(generator: TextGenerator) -> None:
-    """Say so if the fastest backend cannot compute a model here."""
-    if generator.fallback_reason:
-        note(f"note: {generator.fallback_reason}; {generator.backend.name} computes instead")

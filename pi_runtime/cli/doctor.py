@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from pi_runtime.cli.arguments import DEFAULT_MODEL, Parser, add_model, model_path
+from pi_runtime.cli.arguments import Parser, add_model
+from pi_runtime.cli.models import DEFAULT_MODEL, model_path
 from pi_runtime.cli.output import as_json, emit, printable
 from pi_runtime.cli.process import run
 from pi_runtime.errors import UsageError

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 from pi_runtime.cli.clock import Clock
-from pi_runtime.cli.generate_options import check_options, generate_parser
-from pi_runtime.cli.generation_arguments import sampling_options
 from pi_runtime.cli.output import be_quiet, emit, note
+from pi_runtime.cli.plain import read_plain
 from pi_runtime.cli.process import run
-from pi_runtime.cli.sources import ModelSource, check_local, service_for
-from pi_runtime.cli.text_output import chunks, form_of
+from pi_runtime.cli.sources import ModelSource, check_local, sampling_options, service_for
 
 TYPE_CHECKING = False  # see pi_runtime.cli.process
 if TYPE_CHECKING:
+    import argparse
     from typing import Any, NoReturn
 
     from pi_runtime.cli.copies import Copies
@@ -30,8 +28,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
 
 def _generate(argv: list[str]) -> int:
-    args = generate_parser().parse_args(argv)
-    check_options(args)
+    args = read_plain(argv) or _read(argv)
     be_quiet(args.quiet)
     if args.interactive:
         return _interact(args)
@@ -60,6 +57,14 @@ def _generate(argv: list[str]) -> int:
     return 0
 
 
+def _read(argv: list[str]) -> argparse.Namespace:
+    from pi_runtime.cli.generate_options import check_options, generate_parser
+
+    args: argparse.Namespace = generate_parser().parse_args(argv)
+    check_options(args)
+    return args
+
+
 def _interact(args: argparse.Namespace) -> int:
     from pi_runtime.cli.interactive import interact
 
@@ -83,6 +88,8 @@ def _print_texts(args: argparse.Namespace, source: Source) -> None:
             emit(clock.count(piece))
         emit("\0" if args.null else "\n")
     else:
+        from pi_runtime.cli.text_output import chunks
+
         for chunk in chunks(source, args, runs, clock, log, copies):
             emit(chunk)
     if copies is not None:
@@ -120,6 +127,7 @@ def _write(
 ) -> None:
     """Write the texts to the file that was named."""
     # Here, not above: a warm one-off writes no files.
+    from pi_runtime.cli.text_output import chunks, form_of
     from pi_runtime.files import appended_texts, whole_texts
 
     form = form_of(args)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from pi_runtime.cli.arguments import (
-    DEFAULT_MODEL,
     add_model,
     add_quiet,
     add_service,
@@ -14,7 +13,9 @@ from pi_runtime.cli.arguments import (
     whole,
 )
 from pi_runtime.cli.generation_arguments import add_generation, check_generation
-from pi_runtime.cli.parser import Parser, refuse, refuse_others
+from pi_runtime.cli.models import DEFAULT_MODEL
+from pi_runtime.cli.parser import Parser
+from pi_runtime.cli.refusal import refuse, refuse_others
 from pi_runtime.cli.shards import add_shards, check_shards
 from pi_runtime.cli.synthesis import add_synthesis, check_synthesis
 from pi_runtime.cli.text_output import separator

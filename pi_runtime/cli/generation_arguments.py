@@ -7,7 +7,7 @@ import argparse
 from pi_runtime import checks
 from pi_runtime.backends.registry import BACKENDS
 from pi_runtime.cli.arguments import checked, count, decimal, digits, real, whole
-from pi_runtime.cli.parser import refuse
+from pi_runtime.cli.refusal import refuse
 from pi_runtime.errors import UsageError
 from pi_runtime.generation.defaults import MAX_GEN_LENGTH, SCHEDULE
 
@@ -192,11 +192,6 @@ def check_generation(args: argparse.Namespace) -> None:
         refuse(args, ("keep_stop",), "without --stop-at")
     if not (args.original or args.reject):
         refuse(args, ("tries",), "without --original or --reject")
-
-
-def sampling_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the members of `SamplingParams`, which a warm one-off need not import."""
-    return {name: getattr(args, name) for name in SAMPLING}
 
 
 def schedule(text: str) -> tuple[float, ...] | str:

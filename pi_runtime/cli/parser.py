@@ -253,24 +253,3 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if not near and len(bare) > 2:
         near = [name for name in spelt if name.startswith(bare)]
     return f", did you mean {spelt[near[0]]}?" if near else ""
-
-
-def refuse(
-    args: argparse.Namespace, names: Iterable[str], reason: str, todo: str = "leave it out"
-) -> None:
-    """Refuse options that mean nothing together with what else was asked.
-
-    Raises:
-        UsageError: one of these was given.
-    """
-    wrong = set(names)
-    for name, spelt in args.given.items():
-        if name in wrong:
-            raise UsageError(f"{spelt} has no use {reason}", todo)
-
-
-def refuse_others(
-    args: argparse.Namespace, used: Iterable[str], reason: str, todo: str = "leave it out"
-) -> None:
-    """Refuse all options but those `used`. See `refuse`."""
-    refuse(args, set(args.given) - set(used), reason, todo)

@@ -7,11 +7,11 @@ Exit codes: 0 done, 1 the job failed, 2 the call was wrong, 130 interrupted (Ctr
 from __future__ import annotations
 
 import os
-import signal
 import sys
 
 from pi_runtime.cli.output import complain, use_utf8
 from pi_runtime.errors import Error, shown
+from pi_runtime.light import signal
 
 TYPE_CHECKING = False  # typing and pathlib would cost a warm one-off a fifth of its start
 if TYPE_CHECKING:

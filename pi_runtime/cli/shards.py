@@ -5,17 +5,10 @@ from __future__ import annotations
 import argparse
 
 from pi_runtime.checks import MAX_COUNT
-from pi_runtime.cli.arguments import (
-    count,
-    digits,
-    model_is_named,
-    model_path,
-    note_fallback,
-    warn_about_prefix,
-    whole,
-)
+from pi_runtime.cli.arguments import count, digits, whole
+from pi_runtime.cli.models import model_is_named, model_path, note_fallback, warn_about_prefix
 from pi_runtime.cli.output import note
-from pi_runtime.cli.parser import refuse
+from pi_runtime.cli.refusal import refuse
 from pi_runtime.errors import UsageError
 from pi_runtime.service.client import service_is_chosen
 
@@ -93,15 +86,6 @@ def check_shards(args: argparse.Namespace) -> None:
     )
     if args.service or (service_is_chosen() and not (args.local or model_is_named(args.model))):
         raise UsageError("--shards is nothing that a service does", "name the model file")
-
-
-def asked(args: argparse.Namespace) -> range:
-    """Return the numbers of the texts that are asked for."""
-    if not args.shard:
-        return range(args.n)
-    from pi_runtime.many.plan import part
-
-    return part(args.n, *args.shard)
 
 
 def write_shards(args: argparse.Namespace, sampling: dict[str, Any]) -> None:

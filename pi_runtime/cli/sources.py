@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 
-from pi_runtime.cli.arguments import model_is_named, model_path, note_fallback, warn_about_prefix
-from pi_runtime.cli.parser import refuse
-from pi_runtime.cli.shards import asked
+from pi_runtime.checks import SAMPLING
+from pi_runtime.cli.models import model_is_named, model_path, note_fallback, warn_about_prefix
+from pi_runtime.cli.refusal import refuse
 from pi_runtime.errors import UsageError
 from pi_runtime.generation.drawn import DrawnText
 from pi_runtime.service.client import ask, check_is_there, service_is_chosen, service_is_open
@@ -15,6 +14,7 @@ from pi_runtime.service.limits import TEXTS, TOKENS
 
 TYPE_CHECKING = False  # see pi_runtime.cli.process
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable
     from typing import Any, Protocol
 
@@ -36,6 +36,20 @@ if TYPE_CHECKING:
 
         def before(self, args: argparse.Namespace, sampling: dict[str, Any]) -> str | None:
             """Return the last text that stands before those of a part; None if there is none."""
+
+
+def sampling_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the members of `SamplingParams`, which a warm one-off need not import."""
+    return {name: getattr(args, name) for name in SAMPLING}
+
+
+def asked(args: argparse.Namespace) -> range:
+    """Return the numbers of the texts that are asked for."""
+    if not args.shard:
+        return range(args.n)
+    from pi_runtime.many.plan import part
+
+    return part(args.n, *args.shard)
 
 
 class ModelSource:

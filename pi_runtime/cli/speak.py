@@ -10,25 +10,23 @@ from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 from pi_runtime.cli.arguments import (
-    DEFAULT_MODEL,
     add_model,
     add_quiet,
     add_service,
     given_options,
-    model_is_named,
-    model_path,
-    warn_about_prefix,
 )
 from pi_runtime.cli.generation_arguments import (
     GENERATION,
     SAMPLING,
     add_generation,
     check_generation,
-    sampling_options,
 )
+from pi_runtime.cli.models import DEFAULT_MODEL, model_is_named, model_path, warn_about_prefix
 from pi_runtime.cli.output import PrintableStderr, be_quiet, emit, note
-from pi_runtime.cli.parser import Parser, refuse, refuse_others
+from pi_runtime.cli.parser import Parser
 from pi_runtime.cli.process import run
+from pi_runtime.cli.refusal import refuse, refuse_others
+from pi_runtime.cli.sources import sampling_options
 from pi_runtime.cli.speech_arguments import (
     add_sound,
     add_speech,

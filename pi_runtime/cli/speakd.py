@@ -11,15 +11,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from pi_runtime.cli.arguments import DEFAULT_MODEL, add_model, model_path
+from pi_runtime.cli.arguments import add_model
 from pi_runtime.cli.generation_arguments import (
     add_generation,
     check_generation,
-    sampling_options,
 )
-from pi_runtime.cli.parser import Parser, refuse
+from pi_runtime.cli.models import DEFAULT_MODEL, model_path
+from pi_runtime.cli.parser import Parser
 from pi_runtime.cli.process import run
+from pi_runtime.cli.refusal import refuse
 from pi_runtime.cli.settings_file import VARIABLE, explained, options_in
+from pi_runtime.cli.sources import sampling_options
 from pi_runtime.cli.speech_arguments import add_sound, add_speech, check_speech, speech_config
 from pi_runtime.errors import UsageError, shown
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pi_runtime.cli.arguments import count, number, target, whole
-from pi_runtime.cli.parser import refuse
+from pi_runtime.cli.refusal import refuse
 from pi_runtime.errors import UsageError
 from pi_runtime.speech import defaults
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from pi_runtime.cli.arguments import model_path, warn_about_prefix
+from pi_runtime.cli.models import model_path, warn_about_prefix
 from pi_runtime.cli.output import note
-from pi_runtime.cli.parser import refuse, refuse_others
+from pi_runtime.cli.refusal import refuse, refuse_others
 from pi_runtime.cli.sources import check_local
 from pi_runtime.cli.text_output import unescaped
 from pi_runtime.generation.defaults import STOP_TOKENS, SYNTHESIS_SCHEDULE

@@ -8,7 +8,7 @@ import sys
 from pi_runtime.cli.clock import Clock
 from pi_runtime.cli.progress import DELAY, counted, open_bar
 from pi_runtime.cli.records import CSV_HEAD, Run, csv_row, json_line
-from pi_runtime.cli.shards import asked
+from pi_runtime.cli.sources import asked
 from pi_runtime.errors import RejectedError, UsageError
 
 TYPE_CHECKING = False  # see pi_runtime.cli.process

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pi_runtime.cli.arguments import model_is_named, model_path
-from pi_runtime.cli.generation_arguments import SAMPLING, sampling_options
+from pi_runtime.cli.generation_arguments import SAMPLING
+from pi_runtime.cli.models import model_is_named, model_path
 from pi_runtime.cli.output import note
-from pi_runtime.cli.parser import refuse
-from pi_runtime.cli.sources import ModelSource
+from pi_runtime.cli.refusal import refuse
+from pi_runtime.cli.sources import ModelSource, sampling_options
 from pi_runtime.cli.trace_page import trace_page
 from pi_runtime.errors import UsageError, shown_path
 from pi_runtime.files import whole_texts

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from pi_runtime.errors import Error, UsageError
+from pi_runtime.light import from_json, to_json, unix_socket
 
 TYPE_CHECKING = False  # see pi_runtime.cli.process
 if TYPE_CHECKING:
+    from _socket import socket
     from collections.abc import Callable, Iterator
-    from socket import socket
     from typing import Any
 
 FOLDER = "/run/rnn-speak"
@@ -99,15 +99,14 @@ def ask(
         ServiceError: the service is not there, or could not do it.
         UsageError: the service is not for this user.
     """
-    with _connected(service, {"v": 1, "do": do, **members}) as link:
-        for line in _lines(link):
-            reply: dict[str, Any] = json.loads(line)
-            if "sentence" in reply:
-                on_sentence(reply["sentence"])
-            elif reply["ok"]:
-                return reply
-            else:
-                raise ServiceError(reply["error"], reply.get("code", 1))
+    for line in _lines(_connected(service, {"v": 1, "do": do, **members})):
+        reply: dict[str, Any] = from_json(line.decode())
+        if "sentence" in reply:
+            on_sentence(reply["sentence"])
+        elif reply["ok"]:
+            return reply
+        else:
+            raise ServiceError(reply["error"], reply.get("code", 1))
     raise _went_away(service)
 
 
@@ -119,24 +118,21 @@ def listen(service: str | None = None) -> Iterator[str]:
         ServiceError: the service is not there, went away, or has too many listeners.
         UsageError: the service is not for this user.
     """
-    with _connected(service, {"v": 1, "do": "events"}) as link:
-        for line in _lines(link):
-            if line.startswith(b'{"ok":'):
-                reply = json.loads(line)
-                raise ServiceError(reply["error"], reply.get("code", 1))
-            yield line.decode()
+    for line in _lines(_connected(service, {"v": 1, "do": "events"})):
+        if line.startswith(b'{"ok":'):
+            reply = from_json(line.decode())
+            raise ServiceError(reply["error"], reply.get("code", 1))
+        yield line.decode()
     raise _went_away(service, local=False)
 
 
 def _connected(service: str | None, message: dict[str, object]) -> socket:
     """Return a connection on which a request was sent."""
-    from socket import AF_UNIX, SOCK_STREAM, socket
-
     sent = {name: value for name, value in message.items() if value is not None}
-    link = socket(AF_UNIX, SOCK_STREAM)
+    link = unix_socket()
     try:
         link.connect(_address(service))
-        link.sendall(json.dumps(sent).encode() + b"\n")
+        link.sendall(to_json(sent).encode() + b"\n")
     except PermissionError:
         error: Error = UsageError(
             "the service is not for this user",
@@ -154,7 +150,7 @@ def _connected(service: str | None, message: dict[str, object]) -> socket:
 
 
 def _lines(link: socket) -> Iterator[bytes]:
-    """Yield the service's lines until it closes the connection.
+    """Yield the service's lines until it closes the connection; in the end, close it here too.
 
     Raises:
         BrokenPipeError: stdout has no reader any more. Ctrl-C in `ssh pi rnn-speak`, which has no
@@ -166,21 +162,24 @@ def _lines(link: socket) -> Iterator[bytes]:
     watched.register(link, POLLIN)
     watched.register(1, 0)
     rest = b""
-    while True:
-        for number, event in watched.poll():
-            if number == link.fileno():
-                try:
-                    piece = link.recv(1 << 16)
-                except ConnectionError:
-                    piece = b""
-                if not piece:
-                    return
-                *lines, rest = (rest + piece).split(b"\n")
-                yield from lines
-            elif event & (POLLERR | POLLHUP):
-                raise BrokenPipeError
-            else:
-                watched.unregister(number)  # stdout was closed from the start
+    try:
+        while True:
+            for number, event in watched.poll():
+                if number == link.fileno():
+                    try:
+                        piece = link.recv(1 << 16)
+                    except ConnectionError:
+                        piece = b""
+                    if not piece:
+                        return
+                    *lines, rest = (rest + piece).split(b"\n")
+                    yield from lines
+                elif event & (POLLERR | POLLHUP):
+                    raise BrokenPipeError
+                else:
+                    watched.unregister(number)  # stdout was closed from the start
+    finally:
+        link.close()
 
 
 def _went_away(service: str | None, *, local: bool = True) -> ServiceError:
