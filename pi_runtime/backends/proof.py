@@ -81,13 +81,13 @@ def _prove_graph(model: ModelFile) -> str:
     """Return why the interpreter does not take the file, or "" if it computes it rightly."""
     from pi_runtime.model.flatbuffer import check_graph
 
+    tolerances = model.golden().tolerances
     model.network()  # what is wrong with it is best said by itself
     try:
         check_graph(model.flatbuffer, loops=model.config.rnn_bidirectional)
     except ValueError as error:
         _prove_arrays(model)
         return str(error)
-    tolerances = model.golden().tolerances
     found = _try(model)
     if not _within(found["numpy"], tolerances):
         raise BackendError(

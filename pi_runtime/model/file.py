@@ -176,10 +176,8 @@ class ModelFile:
             classes,
             word_level=self.config.word_level,
         )
-        numbers = MAX_GOLDEN * (self.config.max_length + classes + 1)
-        self._golden = self._document(
-            members["golden.json"], SMALL_MEMBER_BYTES + 40 * numbers, 100, numbers + 100
-        )
+        # Read when they are asked for: of a file that was proved here before, they never are.
+        self._golden = members["golden.json"]
         self._ngrams = members.get(NGRAMS)
 
     def _document(self, member: Member, most: int, brackets: int, commas: int) -> dict[str, Any]:
@@ -233,12 +231,12 @@ class ModelFile:
         Raises:
             ModelFileError: they are damaged.
         """
+        length, classes = self.config.max_length, self.vocabulary.classes
+        numbers = MAX_GOLDEN * (length + classes + 1)
+        most = SMALL_MEMBER_BYTES + 40 * numbers
         with self._trusting_nothing():
-            return Golden.from_json(
-                self._golden,
-                self.config.max_length,
-                self.vocabulary.classes,
-            )
+            found = self._document(self._golden, most, 100, numbers + 100)
+            return Golden.from_json(found, length, classes)
 
 
 def without_waiting(path: str, flags: int) -> int:
