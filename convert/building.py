@@ -26,6 +26,9 @@ from convert.work_folder import work_folder
 from pi_runtime.model.manifest import ArraySpec
 from pi_runtime.model.network import Network
 
+WITHOUT_KERAS = {"TF_USE_LEGACY_KERAS": "1"}
+"""The environment in which importing TensorFlow does not import Keras 3, half of its time."""
+
 _WEIGHTS, _PLACES, _FLATBUFFER, _SPECS = "weights", "weights.json", "flatbuffer", "specs.json"
 
 
@@ -37,43 +40,67 @@ class Workshop:
     network: Network
     """Its arrays are mapped: their pages are in memory once, and only while they are used."""
 
-    def build(self, max_length: int, quantization: str) -> tuple[Any, dict[str, ArraySpec]]:
-        """Return the FlatBuffer, mapped, and each array's manifest entry, by name.
+    @contextmanager
+    def building(self, max_length: int, quantization: str) -> Iterator[Building]:
+        """Build in the background: importing TensorFlow alone takes seconds.
 
         Raises:
-            ConversionError: TensorFlow failed, or there was not enough memory for it.
             ImportError: TensorFlow is not installed.
         """
         if find_spec("tensorflow") is None:
             raise ImportError("No module named 'tensorflow'", name="tensorflow")
-        child = subprocess.run(
+        with subprocess.Popen(
             # -P: nothing is imported from the folder that the user happens to be in.
             [sys.executable, "-X", "utf8", "-P", "-m", "convert.building", str(self.folder),
              str(max_length), quantization],
             stdin=subprocess.DEVNULL,
             stderr=None if os.environ.get("RNN_DEBUG") else subprocess.PIPE,
-            check=False,
-            # TensorFlow's own temporary files go with the folder, however the child ends.
-            env={**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder))},
-        )  # fmt: skip
-        if child.returncode:
-            raise _failure(child, self.network)
-        specs: dict[str, Any] = json.loads((self.folder / _SPECS).read_text("utf-8"))
-        with (self.folder / _FLATBUFFER).open("rb") as file:
+            env={
+                **os.environ,
+                # TensorFlow's own temporary files go with the folder, however the child ends.
+                **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder)),
+                **WITHOUT_KERAS,
+            },
+        ) as child:  # fmt: skip
+            try:
+                yield Building(self, child)
+            finally:
+                child.kill()
+
+
+@dataclass(frozen=True)
+class Building:
+    """A process that builds."""
+
+    _shop: Workshop
+    _child: subprocess.Popen[bytes]
+
+    def result(self) -> tuple[Any, dict[str, ArraySpec]]:
+        """Return the FlatBuffer, mapped, and each array's manifest entry, by name.
+
+        Raises:
+            ConversionError: TensorFlow failed, or there was not enough memory for it.
+        """
+        messages = self._child.communicate()[1] or b""
+        folder = self._shop.folder
+        if self._child.returncode:
+            raise _failure(self._child.returncode, messages, self._shop.network)
+        specs: dict[str, Any] = json.loads((folder / _SPECS).read_text("utf-8"))
+        with (folder / _FLATBUFFER).open("rb") as file:
             flatbuffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         return flatbuffer, {name: ArraySpec.from_json(spec) for name, spec in specs.items()}
 
 
-def _failure(child: subprocess.CompletedProcess[bytes], network: Network) -> ConversionError:
+def _failure(code: int, messages: bytes, network: Network) -> ConversionError:
     size = sum(array.nbytes for array in network.arrays().values())
-    if child.returncode == -getattr(signal, "SIGKILL", 0):
+    if code == -getattr(signal, "SIGKILL", 0):
         return ConversionError(
             "building the graph was killed, as the system does when memory is short",
             f"it takes about {(600 + 5 * size // 1_000_000) / 1000:.1f} GB; close other programs, "
             "or convert on a larger machine",
         )
-    lines = (child.stderr or b"").decode("utf-8", "replace").strip().splitlines()
-    reason = lines[-1] if lines else f"exit code {child.returncode}"
+    lines = messages.decode("utf-8", "replace").strip().splitlines()
+    reason = lines[-1] if lines else f"exit code {code}"
     return ConversionError(
         f"TensorFlow cannot build the graph ({reason})", "run it again with RNN_DEBUG=1 to see why"
     )

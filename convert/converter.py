@@ -289,13 +289,14 @@ def _proved(
     # The golden probabilities are those of the quantized weights, by the reference. The interpreter
     # quantizes activations too, so the tolerance allows four times its deviation here.
     vocabulary, config = source.vocabulary, source.config
-    flatbuffer, arrays = shop.build(config.max_length, quantization)
+    with shop.building(config.max_length, quantization) as building:
+        recording = record(source.network, vocabulary, config)
+        flatbuffer, arrays = building.result()
     manifest = _manifest(source, quantization, arrays)
     golden = golden_windows(read_network(flatbuffer, arrays, config), vocabulary, config)
     on_stage("proving")
     parity = check_parity(
-        pack_model(flatbuffer, manifest, config, vocabulary, golden, ngrams),
-        record(source.network, vocabulary, config),
+        pack_model(flatbuffer, manifest, config, vocabulary, golden, ngrams), recording
     )
     tolerance = max(*golden.tolerances, 4 * max(parity.deviations.values()))
     tolerance = min(tolerance, MAX_TOLERANCE)
@@ -305,8 +306,9 @@ def _proved(
 
 def _exact(source: Source, shop: Workshop, ngrams: NgramSet | None) -> bytes:
     """Return a float32 model file; what it was built from is out of memory afterwards."""
-    flatbuffer, arrays = shop.build(source.config.max_length, "float32")
-    golden = golden_windows(source.network, source.vocabulary, source.config)
+    with shop.building(source.config.max_length, "float32") as building:
+        golden = golden_windows(source.network, source.vocabulary, source.config)
+        flatbuffer, arrays = building.result()
     manifest = _manifest(source, "float32", arrays)
     return pack_model(flatbuffer, manifest, source.config, source.vocabulary, golden, ngrams)
 

@@ -24,7 +24,7 @@ MAX_TEXTS = 100
 """How many texts it has at most: a network may end each one with its first token."""
 
 MAX_MULTIPLICATIONS = 50_000_000_000
-"""Of a text that a network writes to be compared: half a minute's work at most."""
+"""Of the texts that a network writes to be compared: half a minute's work at most."""
 
 PARAMS = SamplingParams(max_gen_length=100)
 
@@ -52,15 +52,15 @@ class Divergence:
     """The share of steps after which both give the same token the highest probability."""
 
 
-def most_tokens(network: Network, max_length: int) -> int:
-    """Return how many tokens a network of this size should be made to write.
+def most_tokens(network: Network, max_length: int, texts: int = 1) -> int:
+    """Return how many tokens of each text a network of this size should be made to write.
 
     A token takes one multiplication for each weight and each step of the window.
     """
     weights = sum(
         lstm.kernel.size + lstm.recurrent.size for layer in network.layers for lstm in layer
     )
-    return max(2, MAX_MULTIPLICATIONS // (weights * max_length))
+    return max(2, MAX_MULTIPLICATIONS // (weights * max_length * texts))
 
 
 def record(network: Network, vocabulary: Vocabulary, config: Config) -> Recording:

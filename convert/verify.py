@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from convert.building import WITHOUT_KERAS
 from convert.errors import ParityError
 from convert.recording import Divergence, Recording, diverge, most_tokens
 from pi_runtime.backends import tflite
@@ -71,13 +75,12 @@ def golden_windows(network: Network, vocabulary: Vocabulary, config: Config) -> 
     backend = numpy_backend(network, config.max_length)
     params = SamplingParams(temperature=1.0, max_gen_length=2 * config.max_length)
     sampler = Sampler(params, vocabulary)
-    most = most_tokens(network, config.max_length)
+    most = most_tokens(network, config.max_length, texts=4)
     windows = []
     for part in range(4):
         sequence = SampledSequence(sampler, config.max_length, None, random_stream(part))
-        for _ in decode(backend, [sequence]):
-            if sequence.ids_read == most:
-                break
+        for _ in islice(decode(backend, [sequence]), most):
+            pass
         ids = [0] * config.max_length + sequence.token_ids[: sequence.ids_read]
         # From the start of one text to the end of another.
         end = config.max_length + 1 + (len(ids) - config.max_length - 1) * part // 3
@@ -112,6 +115,7 @@ def check_parity(content: bytes, recording: Recording | None = None) -> Parity:
             stdin=message,
             capture_output=True,
             check=False,
+            env=os.environ | WITHOUT_KERAS,
         )
     if child.returncode:
         lines = child.stderr.decode("utf-8", "replace").strip().splitlines()
@@ -174,9 +178,19 @@ def measure(model: ModelFile, recording: Recording | None = None) -> Parity:
     divergence = diverge(backends.get("tflite", on_numpy), recording) if recording else None
     sample = ""
     if most_tokens(network, model.config.max_length) >= MAX_GEN_LENGTH:
-        text = TextGenerator(on_numpy, model.vocabulary, model.config).generate(seed=0)[0]
-        sample = next(filter(str.strip, text.splitlines()), "")
+        generator = TextGenerator(on_numpy, model.vocabulary, model.config)
+        sample = _first_line(generator.stream(seed=0))
     return Parity(found, tolerance, not_tried, sample, divergence)
+
+
+def _first_line(pieces: Iterable[str]) -> str:
+    """Return the first line that is not blank, or ""; read no more of the text than that takes."""
+    text = ""
+    for piece in pieces:
+        text += piece
+        if any(map(str.strip, text.splitlines()[:-1])):
+            break
+    return next(filter(str.strip, text.splitlines()), "")
 
 
 class _NotTried(Exception):  # noqa: N818 - no failure, but an answer

@@ -60,8 +60,15 @@ def convert_graph(network: Network, max_length: int, quantization: str) -> tuple
             function, signature = whole_window(tf, network, max_length, constants)
         else:
             function, signature = in_flight_step(tf, network, max_length, constants)
-        concrete = tf.function(function, input_signature=signature).get_concrete_function()
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+        # Python's own `if` and `for` are meant as they stand, which AutoGraph would translate.
+        traced = tf.function(function, input_signature=signature, autograph=False)
+        converter = tf.lite.TFLiteConverter.from_concrete_functions(
+            [traced.get_concrete_function()]
+        )
+        # Two passes over the finished FlatBuffer take it apart and copy all weights, one to look
+        # for equal constants, which stand-ins never are, one to add notes for TensorFlow's authors.
+        converter._optimize_tflite_model = lambda flatbuffer, *_, **__: flatbuffer
+        converter.exclude_conversion_metadata = True
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         if quantization == "int8":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -96,8 +96,10 @@ def _run(lstm: Lstm, inputs: FloatArray, cast: Cast) -> FloatArray:
     hidden = np.zeros((len(inputs), lstm.units), inputs.dtype)
     cell = np.zeros_like(hidden)
     outputs = []
+    # One product for all steps, as each reads the whole kernel. (BLAS takes no reversed view.)
+    projected = np.ascontiguousarray(inputs) @ kernel
     for step in range(inputs.shape[1]):
-        gates = inputs[:, step] @ kernel + hidden @ recurrent + bias
+        gates = projected[:, step] + hidden @ recurrent + bias
         input_, forget, output, candidate = np.split(gates, 4, axis=-1)
         cell = _sigmoid(forget) * cell + _sigmoid(input_) * np.tanh(candidate)
         hidden = _sigmoid(output) * np.tanh(cell)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -67,25 +68,59 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     ],
 )
 def test_a_failure_is_one_line(monkeypatch: pytest.MonkeyPatch, code: str, says: str) -> None:
-    run = subprocess.run
+    start = subprocess.Popen
 
     def harmed(command: list[str], **options: Any) -> Any:
-        return run([command[0], "-c", f"import os, sys; {code}"], **options)
+        return start([command[0], "-c", f"import os, sys; {code}"], **options)
 
-    monkeypatch.setattr(subprocess, "run", harmed)
-    with workshop(small_network()) as shop, pytest.raises(ConversionError) as caught:
-        shop.build(8, "float32")
+    monkeypatch.setattr(subprocess, "Popen", harmed)
+    with (
+        workshop(small_network()) as shop,
+        shop.building(8, "float32") as process,
+        pytest.raises(ConversionError) as caught,
+    ):
+        process.result()
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
+@needs_tensorflow
+def test_who_gives_up_leaves_no_process_behind() -> None:
+    with (
+        workshop(small_network()) as shop,
+        pytest.raises(KeyboardInterrupt),
+        shop.building(8, "float32") as process,
+    ):
+        raise KeyboardInterrupt
+    assert process._child.returncode
+
+
+@needs_tensorflow
+def test_keras_is_not_imported() -> None:
+    look = "import sys, tensorflow as tf; tf.lite.TFLiteConverter; print('keras' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", look],
+        env=os.environ | building.WITHOUT_KERAS,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "False"
+
+
 def test_without_tensorflow_its_name_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(building, "find_spec", lambda _: None)
-    with workshop(small_network()) as shop, pytest.raises(ImportError) as caught:
-        shop.build(8, "float32")
+    with (
+        workshop(small_network()) as shop,
+        pytest.raises(ImportError) as caught,
+        shop.building(8, "float32"),
+    ):
+        pass
     assert caught.value.name == "tensorflow"
 
 
 def test_a_large_network_writes_short_texts_to_be_compared() -> None:
-    assert most_tokens(small_network(units=128, layers=4), 40) > 600
+    middling = small_network(units=128, layers=4)
+    assert most_tokens(middling, 40) > 600
+    assert most_tokens(middling, 40) // 4 == most_tokens(middling, 40, texts=4)
     assert most_tokens(small_network(units=400, layers=4, bidirectional=True), 300) < 40

@@ -186,6 +186,24 @@ def test_it_says_what_it_could_not_try() -> None:
     assert not parity.sensitive
 
 
+@pytest.mark.parametrize(
+    ("pieces", "line", "left"),
+    [
+        ("a b", "a b", ""),
+        ("\n \nab\ncd", "ab", "d"),
+        ("ab\n", "ab", ""),
+        (" \n\n", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_the_sample_is_the_first_line_and_no_more_is_generated(
+    pieces: str, line: str, left: str
+) -> None:
+    characters = iter(pieces)
+    assert verify._first_line(characters) == line
+    assert "".join(characters) == left
+
+
 @pytest.mark.usefixtures("without_tflite")
 @pytest.mark.parametrize("quantized", [False, True])
 def test_the_child_reads_stdin_and_no_file(
