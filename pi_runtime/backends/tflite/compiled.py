@@ -1,0 +1,79 @@
+"""Bidirectional networks in LiteRT's CompiledModel, which runs a graph without loops fastest.
+
+A graph with a step's operators once, in a loop, is what any interpreter runs, and loads at once.
+But LiteRT prepares a loop's operators anew in each window and copies what they read in each step.
+Without loops (`unrolled`) a window takes 0.6 times as long. That graph has thousands of operators,
+so that loading it takes as long as a thousand windows save, and an interpreter would keep a copy of
+the weights for each of them: CompiledModel has a cache of weights that they share.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pi_runtime.backends.in_flight import Float32
+from pi_runtime.backends.selfcheck import distances
+from pi_runtime.backends.tflite.interpreter import quiet_stderr
+from pi_runtime.backends.tflite.pool import Locked
+from pi_runtime.backends.tflite.unrolled import unrolled
+from pi_runtime.backends.whole_window import in_groups
+from pi_runtime.model.file import ModelFile
+
+MAX_STEPS = 640
+"""Of all layers and both directions together. Twelve operators each: LiteRT takes a time that grows
+with the square of their number to load them, 0.15 s for 320 steps."""
+
+
+class CompiledWindows(Locked):
+    """A model's windows, so many at once."""
+
+    def __init__(self, model: ModelFile, streams: int, threads: int) -> None:
+        """Write the graph and load it; whatever LiteRT raises is raised."""
+        super().__init__()
+        network = model.network()
+        int8 = model.manifest.quantization == "int8"
+        graph = unrolled(network, model.config.max_length, streams, int8=int8)
+        litert = import_module("ai_edge_litert.compiled_model")
+        # One thread for one window: its products are too small to be shared.
+        cpu = litert.CpuOptions(
+            num_threads=threads if streams > 1 else 1, xnnpack_weight_cache_path=":memory"
+        )
+        with quiet_stderr():
+            self._model = litert.CompiledModel.from_buffer(
+                graph, options=litert.Options(cpu_options=cpu)
+            )
+        self._graph = graph  # LiteRT looks into it
+        self._inputs: list[Any] = self._model.create_input_buffers(0)
+        self._outputs: list[Any] = self._model.create_output_buffers(0)
+        self._shape = streams, network.classes
+
+    def __call__(self, windows: npt.NDArray[np.int32]) -> Float32:
+        """Return the probabilities [streams, V] after windows [streams, T]."""
+        self._inputs[0].write(windows.T)
+        self._model.run_by_index(0, self._inputs, self._outputs)
+        streams, classes = self._shape
+        probabilities: Float32 = self._outputs[0].read(streams * classes, np.float32)
+        return probabilities.reshape(self._shape)
+
+
+def compiled(model: ModelFile, streams: int, threads: int) -> CompiledWindows | None:
+    """Return a model's windows compiled, so many at once.
+
+    None: it has too many steps, the LiteRT here cannot, or it computes something else than the
+    converter did.
+    """
+    config = model.config
+    if 2 * config.rnn_layers * config.max_length > MAX_STEPS:
+        return None
+    golden = model.golden()
+    try:
+        windows = CompiledWindows(model, streams, threads)
+        found = distances(in_groups(windows, golden.windows, streams), golden)
+    except Exception:  # noqa: BLE001 - LiteRT raises whatever it likes
+        return None
+    pairs = zip(found, golden.tolerances, strict=True)
+    return windows if all(distance <= tolerance for distance, tolerance in pairs) else None
