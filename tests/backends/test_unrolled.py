@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +24,7 @@ from pi_runtime.model.network import Network
 from tests.helpers.architectures import ARCHITECTURES, Architecture
 from tests.helpers.backends import needs_interpreter
 from tests.helpers.checkpoints import small_network
+from tests.helpers.commands import ROOT
 from tests.helpers.conversion import Converter
 from tests.helpers.networks import CLASSES, LENGTH, NETWORKS
 
@@ -166,6 +169,23 @@ def test_what_is_compiled_computes_the_golden_windows(
     model = ModelFile(converted.small(name, network, LENGTH, *options))
     assert compiled.compiled(model, 1, 1)
     assert compiled.compiled(model, 16, 2)
+
+
+@needs_compiler
+def test_it_says_nothing_from_beginning_to_end(converted: Converter) -> None:
+    path = converted.small("small-both-ways", NETWORKS["both-ways"], LENGTH)
+    code = f"""
+from pi_runtime.backends.tflite.compiled import compiled
+from pi_runtime.model.file import ModelFile
+one = compiled(ModelFile({str(path)!r}), 1, 1)
+other = compiled(ModelFile({str(path)!r}), 4, 1)
+assert one and other
+del other
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 @needs_compiler

@@ -9,6 +9,10 @@ the weights for each of them: CompiledModel has a cache of weights that they sha
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import os
+import weakref
 from importlib import import_module
 from typing import Any
 
@@ -42,22 +46,38 @@ class CompiledWindows(Locked):
         cpu = litert.CpuOptions(
             num_threads=threads if streams > 1 else 1, xnnpack_weight_cache_path=":memory"
         )
+        self._shape = streams, network.classes
         with quiet_stderr():
-            self._model = litert.CompiledModel.from_buffer(
+            runner = litert.CompiledModel.from_buffer(
                 graph, options=litert.Options(cpu_options=cpu)
             )
-        self._graph = graph  # LiteRT looks into it
-        self._inputs: list[Any] = self._model.create_input_buffers(0)
-        self._outputs: list[Any] = self._model.create_output_buffers(0)
-        self._shape = streams, network.classes
+            inputs, outputs = runner.create_input_buffers(0), runner.create_output_buffers(0)
+            # LiteRT looks into the graph as long as it lives.
+            self._loaded: list[Any] = [runner, inputs, outputs, graph]
+            self(np.zeros((streams, model.config.max_length), np.int32))
+        weakref.finalize(self, _release, self._loaded)
+        atexit.register(_end_quietly)
 
     def __call__(self, windows: npt.NDArray[np.int32]) -> Float32:
         """Return the probabilities [streams, V] after windows [streams, T]."""
-        self._inputs[0].write(windows.T)
-        self._model.run_by_index(0, self._inputs, self._outputs)
+        runner, inputs, outputs, _ = self._loaded
+        inputs[0].write(windows.T)
+        runner.run_by_index(0, inputs, outputs)
         streams, classes = self._shape
-        probabilities: Float32 = self._outputs[0].read(streams * classes, np.float32)
+        probabilities: Float32 = outputs[0].read(streams * classes, np.float32)
         return probabilities.reshape(self._shape)
+
+
+def _release(loaded: list[Any]) -> None:
+    """Release what this list alone refers to; LiteRT would talk about it."""
+    with quiet_stderr():
+        loaded.clear()
+
+
+def _end_quietly() -> None:
+    """Keep off stderr what LiteRT says when Python is gone, and nothing else speaks any more."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def compiled(model: ModelFile, streams: int, threads: int) -> CompiledWindows | None:
