@@ -37,7 +37,7 @@ def cannot_run(model: ModelFile, reason: str) -> BackendError:
     """Return the error that says why an interpreter does not run a model."""
     return BackendError(
         f"the TFLite interpreter here cannot run {model.name} ({shown(reason, 200)})",
-        "take --backend numpy, or install another interpreter: pip install textgenrnn-pi[litert]",
+        'take --backend numpy, or another interpreter: pip install "textgenrnn-pi[litert]"',
     )
 
 

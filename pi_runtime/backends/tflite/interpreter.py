@@ -38,7 +38,7 @@ def installed_interpreter() -> Callable[..., Any]:
     if not runtime:
         raise BackendError(
             "no TFLite interpreter is installed",
-            "take --backend numpy, or pip install textgenrnn-pi[litert]",
+            'take --backend numpy, or pip install "textgenrnn-pi[litert]"',
         )
     interpreter: Callable[..., Any] = importlib.import_module(runtime).Interpreter
     return interpreter
