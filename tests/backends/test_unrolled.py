@@ -213,10 +213,14 @@ def test_a_litert_that_cannot_is_not_used(
     assert compiled.compiled(model, 1, 1) is None
 
 
-def test_too_many_steps_are_not_unrolled(
-    converted: Converter, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("bound", "value"), [("MAX_STEPS", 2 * 2 * LENGTH - 1), ("MAX_BYTES", 1000)]
+)
+def test_a_large_network_is_not_unrolled(
+    converted: Converter, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
 ) -> None:
+    """Loading it would take too long, or too much memory."""
     model = ModelFile(converted.small("small-both-ways", NETWORKS["both-ways"], LENGTH))
-    monkeypatch.setattr(compiled, "MAX_STEPS", 2 * 2 * LENGTH - 1)
+    monkeypatch.setattr(compiled, bound, value)
     monkeypatch.setattr(compiled, "CompiledWindows", lambda *_: pytest.fail("it was loaded"))
     assert compiled.compiled(model, 1, 1) is None
