@@ -41,38 +41,47 @@ def whole_window(
 def _both_ways(
     tf: Any, number: int, layer: tuple[Lstm, ...], max_length: int, constants: Constants
 ) -> Callable[[Tensor], Tensor]:
-    names = [f"rnn_{number}/{direction}" for direction in ("forward", "backward")]
-    kernels, recurrents, biases = [], [], []
-    for name, lstm in zip(names, layer, strict=True):
-        kernels.append(constants.matrix(**{f"{name}/kernel": lstm.kernel}))
-        recurrents.append(constants.matrix(**{f"{name}/recurrent": lstm.recurrent}))
-        biases.append(constants.table(f"{name}/bias", lstm.bias))
-    units = layer[0].units
+    forward, backward = (
+        _direction(tf, f"rnn_{number}/{direction}", lstm, max_length, constants)
+        for direction, lstm in zip(("forward", "backward"), layer, strict=True)
+    )
 
     def run(inputs: Tensor) -> Tensor:
-        forward, backward = (
-            tf.matmul(inputs, tensor(tf, kernel)) + tensor(tf, bias)
-            for kernel, bias in zip(kernels, biases, strict=True)
-        )
-        # One loop for both directions; the backward one starts at the newest step.
-        projected = tf.stack([forward, tf.reverse(backward, [0])], 1)  # [T, 2, B, 4U]
-        zero = tf.zeros_like(projected[0, :, :, :units])
+        return tf.concat([forward(inputs, backward=False), backward(inputs, backward=True)], -1)
+
+    return run
+
+
+def _direction(
+    tf: Any, name: str, lstm: Lstm, max_length: int, constants: Constants
+) -> Callable[..., Tensor]:
+    """Return what reads a window in one direction.
+
+    Each has a loop of its own, one after the other: so the recurrent weights of one, 256 KB with
+    128 units, stay in a small processor's cache.
+    """
+    kernel = constants.matrix(**{f"{name}/kernel": lstm.kernel})
+    recurrent = constants.matrix(**{f"{name}/recurrent": lstm.recurrent})
+    bias = constants.table(f"{name}/bias", lstm.bias)
+
+    def run(inputs: Tensor, *, backward: bool) -> Tensor:
+        projected = tf.matmul(inputs, tensor(tf, kernel)) + tensor(tf, bias)  # [T, B, 4U]
+        zero = tf.zeros_like(projected[0, :, : lstm.units])
 
         def body(step: Tensor, hidden: Tensor, cell: Tensor, outputs: Tensor) -> tuple[Tensor, ...]:
-            ways = [
-                tf.matmul(hidden[way], tensor(tf, recurrent))
-                for way, recurrent in enumerate(recurrents)
-            ]
             # Not projected[step]: a strided slice of a loop variable copies the whole variable.
-            gates = tf.stack(ways) + tf.gather(projected, step)
+            inputs = tf.gather(projected, max_length - 1 - step if backward else step)
+            gates = tf.matmul(hidden, tensor(tf, recurrent)) + inputs
             hidden, cell = lstm_cell(tf, gates, cell)
-            return step + 1, hidden, cell, tf.concat([outputs[1:], hidden[None]], 0)
+            # The backward direction begins at the newest step, the last.
+            parts = [hidden[None], outputs[:-1]] if backward else [outputs[1:], hidden[None]]
+            return step + 1, hidden, cell, tf.concat(parts, 0)
 
         *_, outputs = tf.while_loop(
             lambda step, *_: step < max_length,
             body,
-            (tf.constant(0), zero, zero, tf.zeros_like(projected[:, :, :, :units])),
+            (tf.constant(0), zero, zero, tf.zeros_like(projected[:, :, : lstm.units])),
         )
-        return tf.concat([outputs[:, 0], tf.reverse(outputs[:, 1], [0])], -1)
+        return outputs
 
     return run

@@ -5,7 +5,8 @@ to a graph 15 % crash it or let it loop. So a file that was not proved here befo
 `flatbuffer.check_graph`, and then run by `trial` in a child process. It counts as proved if the
 child lives and both NumPy and the interpreter compute the golden windows: what NumPy reads from the
 file's arrays and what the graph computes are the same network. That costs a process once per file,
-and then a look into a folder (`remembered`).
+and then a look into a folder (`remembered`). The graph without loops that may take over later
+(`tflite.compiled`) is this package's own, written from the arrays.
 """
 
 from __future__ import annotations

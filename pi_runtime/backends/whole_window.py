@@ -13,6 +13,16 @@ Compute = Callable[[npt.NDArray[np.int32]], Probabilities]
 """From windows [streams, T] to the probabilities after them, [streams, V]."""
 
 
+def in_groups(compute: Compute, windows: npt.NDArray[np.int32], size: int) -> Probabilities:
+    """Compute windows [streams, T], so many at once; return the probabilities, [streams, V]."""
+    streams = len(windows)
+    # The last group may have idle places; they read padding and their results are dropped.
+    idle = -streams % size
+    padded = np.pad(windows, ((0, idle), (0, 0))) if idle else windows
+    parts = [compute(padded[at : at + size]) for at in range(0, streams, size)]
+    return (parts[0] if len(parts) == 1 else np.concatenate(parts))[:streams]
+
+
 @runtime_checkable
 class WholeWindowBackend(Protocol):
     """A backend to which a window is one computation."""

@@ -70,8 +70,8 @@ SIZES = {0: 4, 2: 4, 4: 8, 6: 1, 9: 1}
 ALIGNMENT = 4
 """Of constants, in bytes."""
 
-MAX_GRAPHS = 201
-"""The network, and a loop's condition and body for each of a hundred layers."""
+MAX_GRAPHS = 401
+"""The network, and a loop's condition and body for each direction of a hundred layers."""
 MAX_PARTS = 100_000
 """Upper bound on the tensors, operators, codes or buffers of a graph."""
 MAX_ELEMENTS = 1 << 28

@@ -32,6 +32,15 @@ def test_only_bidirectional_networks_have_loops(converted: Converter) -> None:
         check_graph(ModelFile(path).flatbuffer, loops=False)
 
 
+def test_each_direction_has_a_loop_of_its_own(converted: Converter) -> None:
+    """So that a small cache holds what it reads in each step: the weights of one direction."""
+    path = converted.small("small-both-ways", NETWORKS["both-ways"], LENGTH)
+    reader = Reader(ModelFile(path).flatbuffer)
+    graphs = reader.table(reader.follow(0)).tables(2)
+    directions = 2 * len(NETWORKS["both-ways"].layers)
+    assert len(graphs) == 1 + 2 * directions  # a condition and a body each
+
+
 def test_an_int8_graph_is_fine(converted: Converter) -> None:
     network = NETWORKS["forward"]
     path = converted.small("small-forward-int8", network, LENGTH, "--quantize", "int8")

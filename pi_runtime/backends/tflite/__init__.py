@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pi_runtime.backends.base import Backend
 from pi_runtime.backends.tflite.in_flight import TfliteInFlight
@@ -11,6 +11,9 @@ from pi_runtime.backends.tflite.interpreter import installed_interpreter, quiet_
 from pi_runtime.backends.tflite.whole_window import TfliteWholeWindow
 from pi_runtime.errors import BackendError, shown
 from pi_runtime.model.file import ModelFile
+
+if TYPE_CHECKING:
+    from pi_runtime.backends.tflite.compiled import CompiledWindows
 
 
 def load(
@@ -34,7 +37,7 @@ def cannot_run(model: ModelFile, reason: str) -> BackendError:
     """Return the error that says why an interpreter does not run a model."""
     return BackendError(
         f"the TFLite interpreter here cannot run {model.name} ({shown(reason, 200)})",
-        "take --backend numpy, or install another interpreter",
+        'take --backend numpy, or another interpreter: pip install "textgenrnn-pi[litert]"',
     )
 
 
@@ -46,6 +49,13 @@ def build(model: ModelFile, threads: int, interpreter: Callable[..., Any]) -> Ba
             # The bytes that were checked, and not the path: the file may be another by now.
             return interpreter(model_content=model.content, num_threads=threads)
 
+    def compile_(streams: int) -> CompiledWindows | None:
+        if not interpreter.__module__.startswith("ai_edge_litert"):
+            return None
+        from pi_runtime.backends.tflite import compiled
+
+        return compiled.compiled(model, streams, threads)
+
     if model.config.rnn_bidirectional:
-        return TfliteWholeWindow(make, threads)
+        return TfliteWholeWindow(make, compile_, threads)
     return TfliteInFlight(make, threads, model.config.rnn_layers)

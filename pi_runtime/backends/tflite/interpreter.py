@@ -38,13 +38,13 @@ def installed_interpreter() -> Callable[..., Any]:
     if not runtime:
         raise BackendError(
             "no TFLite interpreter is installed",
-            "take --backend numpy, or pip install ai-edge-litert (tflite-runtime on Python 3.11)",
+            'take --backend numpy, or pip install "textgenrnn-pi[litert]"',
         )
     interpreter: Callable[..., Any] = importlib.import_module(runtime).Interpreter
     return interpreter
 
 
-_stderr = threading.Lock()
+_stderr = threading.RLock()  # what is released while another is loaded is quiet as well
 
 
 @contextlib.contextmanager

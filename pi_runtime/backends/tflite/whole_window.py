@@ -1,10 +1,13 @@
-"""Bidirectional networks in an interpreter: each token computes its whole window."""
+"""Bidirectional networks in an interpreter: each token computes its whole window.
+
+What goes on for long is compiled meanwhile, where LiteRT can (`compiled`).
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +16,18 @@ from pi_runtime.backends.base import Session
 from pi_runtime.backends.in_flight import GROUP, Float32
 from pi_runtime.backends.tflite.interpreter import ordered_indices, quiet_stderr
 from pi_runtime.backends.tflite.pool import Locked, Pool
-from pi_runtime.backends.whole_window import WholeWindowSession
+from pi_runtime.backends.whole_window import WholeWindowSession, in_groups
+
+if TYPE_CHECKING:
+    from pi_runtime.backends.tflite.compiled import CompiledWindows
+
+
+LARGE_GROUP = 16
+"""Windows computed at once if there are as many: more rows gain nothing in a product."""
+
+SETTLED = 500
+"""After so many windows they are compiled. That takes as long as it saves in about as many, so a
+text alone stays in the interpreter, and a service does not."""
 
 
 class TfliteWholeWindow:
@@ -21,12 +35,21 @@ class TfliteWholeWindow:
 
     name = "tflite"
 
-    def __init__(self, make: Callable[[], Any], threads: int) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Any],
+        compile_: Callable[[int], CompiledWindows | None],
+        threads: int,
+    ) -> None:
+        """Begin with an interpreter; `compile_` gives so many windows at once, if it can."""
         self._make = make
+        self._compile = compile_
         self._threads = threads
-        self._pools: dict[int, Pool[_WindowInterpreter]] = {}
-        """By the windows that are computed at once."""
         self._growing = threading.Lock()
+        # By the windows that are computed at once:
+        self._pools: dict[int, Pool[_WindowInterpreter]] = {}
+        self._compiled: dict[int, CompiledWindows] = {}
+        self._computed: dict[int, int] = {}
         (first,) = self._pool(1).members
         self._length = first.max_length
         self.session().step([0])  # whether it runs at all
@@ -35,6 +58,33 @@ class TfliteWholeWindow:
         """See `Backend`."""
         return WholeWindowSession(streams, self._length, self.whole_windows)
 
+    def whole_windows(self, windows: npt.NDArray[np.int32]) -> Float32:
+        """See `WholeWindowBackend`."""
+        streams = len(windows)
+        size = 1 if streams == 1 else GROUP if streams < LARGE_GROUP else LARGE_GROUP
+        place = self._acquire(size, streams)
+        try:
+            return in_groups(place, windows, size)
+        finally:
+            place.lock.release()
+
+    def _acquire(self, size: int, streams: int) -> _WindowInterpreter | CompiledWindows:
+        """Return what computes so many windows at once; the caller then holds its lock."""
+        compiled = self._compiled_if_settled(size, streams)
+        if compiled is None:
+            return self._pool(size).acquire()
+        compiled.lock.acquire()
+        return compiled
+
+    def _compiled_if_settled(self, size: int, streams: int) -> CompiledWindows | None:
+        with self._growing:
+            before = self._computed.get(size, 0)
+            self._computed[size] = before + streams
+            if before < SETTLED <= before + streams and (found := self._compile(size)):
+                self._compiled[size] = found
+                self._pools.pop(size, None)
+            return self._compiled.get(size)
+
     def _pool(self, size: int) -> Pool[_WindowInterpreter]:
         with self._growing:
             if size not in self._pools:
@@ -42,20 +92,6 @@ class TfliteWholeWindow:
                     lambda: _WindowInterpreter(self._make(), size), self._threads
                 )
             return self._pools[size]
-
-    def whole_windows(self, windows: npt.NDArray[np.int32]) -> Float32:
-        """See `WholeWindowBackend`."""
-        streams = len(windows)
-        size = 1 if streams == 1 else GROUP
-        # The last group may have idle places; they read padding and their results are dropped.
-        idle = -streams % size
-        padded = np.pad(windows, ((0, idle), (0, 0))) if idle else windows
-        interpreter = self._pool(size).acquire()
-        try:
-            parts = [interpreter(padded[at : at + size]) for at in range(0, streams, size)]
-        finally:
-            interpreter.lock.release()
-        return (parts[0] if len(parts) == 1 else np.concatenate(parts))[:streams]
 
 
 class _WindowInterpreter(Locked):
