@@ -175,19 +175,22 @@ def _most(old: dict[str, int], new: dict[str, int]) -> str:
     return "most of it in " + ", ".join(f"{name} ({change[name]:+,})" for name in most)
 
 
-def print_rows(rows: Iterable[Row]) -> None:
-    """Print a table in Markdown."""
-    print("| network | backend | | M instructions | MB with 512 KB | MB with 1 MB |")
-    print("| --- | --- | --- | ---: | ---: | ---: |")
+def table(rows: Iterable[Row]) -> str:
+    """Return the rows in Markdown."""
+    lines = [
+        "| network | backend | | M instructions | MB with 512 KB | MB with 1 MB |",
+        "| --- | --- | --- | ---: | ---: | ---: |",
+    ]
     for row in rows:
         cells = [
             f"{row.lines[cache] * LINE / 1e6:.2f}" if cache in row.lines else "" for cache in CACHES
         ]
-        runtime = row.programs.get("interpreter", "")
-        print(
-            f"| {row.network} | {row.backend} | {runtime or row.environment} "
+        runtime = row.programs.get("interpreter") or f"NumPy {row.programs['NumPy']}"
+        lines.append(
+            f"| {row.network} | {row.backend} | {runtime} "
             f"| {row.instructions / 1e6:.2f} | {' | '.join(cells)} |"
         )
+    return "\n".join(lines)
 
 
 def main() -> int:
@@ -197,7 +200,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
     rows = count(args.models)
-    print_rows(rows)
+    print(table(rows))
     if args.keep:
         keep(rows)
         return 0

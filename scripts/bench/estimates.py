@@ -19,6 +19,7 @@ import counts
 from cachegrind import LINE
 from sizes import COUNTED, Size
 
+PAGE = Path(__file__).parents[2] / "docs" / "speed.md"
 SPEECH = 14
 """Characters a second of a voice."""
 A_WORD = 6
@@ -104,15 +105,22 @@ def _cell(speed: float) -> str:
     return digits if speed >= SPEECH else f"**{digits}**"
 
 
-def in_page(page: Path) -> str:
-    """Return the table that a page has."""
-    return page.read_text("utf-8").split("<!-- estimates -->\n")[1].split("\n<!-- end -->")[0]
+def tables() -> dict[str, str]:
+    """Return the tables of docs/speed.md that are made of counts, by their marks there."""
+    return {"counts": counts.table(counts.read()), "estimates": table()}
+
+
+def filled(page: str) -> str:
+    """Return a page with the tables put in the places of its own."""
+    for mark, text in tables().items():
+        before, _, rest = page.partition(f"<!-- {mark} -->\n")
+        page = f"{before}<!-- {mark} -->\n{text}\n<!-- end -->{rest.partition('<!-- end -->')[2]}"
+    return page
 
 
 def main() -> None:
-    """Write the table into docs/speed.md."""
-    page = Path(__file__).parents[2] / "docs" / "speed.md"
-    page.write_text(page.read_text("utf-8").replace(in_page(page), table()), "utf-8")
+    """Write the tables into docs/speed.md."""
+    PAGE.write_text(filled(PAGE.read_text("utf-8")), "utf-8")
     print(table())
 
 
