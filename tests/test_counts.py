@@ -5,7 +5,6 @@ A change on purpose is kept by `scripts/benchmark --count --keep`.
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +31,7 @@ ROW = Row(
 
 
 @pytest.fixture
-def models(converted: Converter, tmp_path: Path) -> Path:
+def counted(converted: Converter, tmp_path: Path) -> Path:
     """The counted networks, in a folder of their own."""
     for name, size in COUNTED.items():
         for ending, options in OPTIONS.items():
@@ -44,19 +43,22 @@ def models(converted: Converter, tmp_path: Path) -> Path:
                     from convert_counted import checkpoint
 
                     weights = checkpoint(Path(folder), size)
-                os.link(converted(kept, weights, *options), tmp_path / f"{name}{ending}.tflite")
+                model = converted(kept, weights, *options)
+            (tmp_path / model.name.removeprefix("counted-")).symlink_to(model)
     return tmp_path
 
 
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
 @pytest.mark.skipif(not cachegrind.avx2(), reason="no AVX2 here, which the kept counts have")
-def test_no_count_has_changed(models: Path) -> None:
+def test_no_count_has_changed(counted: Path) -> None:
     kept = {row.key: row for row in counts.read()}
     backends = {"numpy", *(name for name in ("tflite", "onnx") if counts.interpreter(name))}
+    if len(backends) == 1:
+        pytest.skip("NumPy is counted where an interpreter is")
     here = {name: counts.programs(name) for name in backends}
     if not any(row.programs == here.get(row.backend.split()[0]) for row in kept.values()):
         pytest.skip("nothing is kept that was counted with the programs that are here")
-    compared = list(counts.compare(counts.count(models, ["512 KB"]), list(kept.values())))
+    compared = list(counts.compare(counts.count(counted, ["512 KB"]), list(kept.values())))
     assert [what for _, what in compared if what] == []
     assert any(what == "" for _, what in compared)
 

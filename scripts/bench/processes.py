@@ -92,6 +92,7 @@ def one_off(bench: Path, folder: Path, rounds: int) -> list[Taken]:
     argvs = {
         "python -c pass": [f"{litert}/python", "-c", "pass"],
         "warm: rnn-generate, by the service": [f"{litert}/rnn-generate", *ONE_OFF],
+        "warm, of one character": [f"{litert}/rnn-generate", "--max-gen-length", "2"],
         "import numpy": [f"{litert}/python", "-c", "import numpy"],
         "import numpy, LiteRT": [
             f"{litert}/python", "-c", "import numpy, ai_edge_litert.interpreter",
@@ -108,6 +109,7 @@ def one_off(bench: Path, folder: Path, rounds: int) -> list[Taken]:
     }  # fmt: skip
     against = {
         "warm: rnn-generate, by the service": "python -c pass",
+        "warm, of one character": "python -c pass",
         "rnn-generate, LiteRT": "import numpy, LiteRT",
         "rnn-generate, NumPy": "import numpy",
         "rnn-generate, tflite-runtime": "import numpy, tflite-runtime",
