@@ -14,10 +14,10 @@ PEERS = {
     "litert": (
         "sgemm", "tflite", "tflite int8", "tflite 2 threads", "onnx", "numpy",
         "tflite ×64", "tflite ×64 2 threads", "tflite ×64 int8", "numpy ×64",
-        "numpy ×64 2 threads", "Keras TFLite, whole window", ONNX,
+        "numpy ×64 2 threads", "Keras TFLite, whole window",
     ),
     "desktop": (
-        "tflite", "numpy", "onnx", "Keras TFLite, whole window", "NumPy, whole window",
+        ONNX, "tflite", "numpy", "Keras TFLite, whole window", "NumPy, whole window",
     ),
     "textgenrnn": ("textgenrnn 1.4.1, TF 1.15",),
 }  # fmt: skip

@@ -11,9 +11,9 @@ from pathlib import Path
 
 WORKER = Path(__file__).with_name("worker.py")
 ENVIRONMENTS = {
-    "litert": "LiteRT, Python 3.13",
-    "desktop": "tflite-runtime, Python 3.11",
-    "textgenrnn": "TensorFlow 1.15, Python 3.7",
+    "litert": "Python 3.13, LiteRT",
+    "desktop": "Python 3.11, tflite-runtime",
+    "textgenrnn": "Python 3.7",
 }
 
 
