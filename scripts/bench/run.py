@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--stock", type=Path, required=True, help="textgenrnn's stock weights")
     args = parser.parse_args()
-    few, many = (2, 3) if args.quick else (5, 9)
+    few, many = (1, 2) if args.quick else (5, 9)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     print(f"{platform.machine()}, {processor()}, {os.cpu_count()} cores, one thread a process")
     networks = {
@@ -106,7 +106,7 @@ def main() -> None:
             for title, (folder, size) in networks.items()
         ],
         "one_off": one_off(args.bench, stock, many),
-        "conversions": conversions(args.bench, networks, few if args.quick else 3),
+        "conversions": conversions(args.bench, networks, 1 if args.quick else 3),
     }
     if not args.quick:
         print("\nSo many texts at once, ms a token in all, tflite on LiteRT / numpy:\n")
