@@ -1,4 +1,4 @@
-"""What a token costs has not changed by more than 3 %, in instructions or in memory traffic.
+"""What a token costs has not changed: instructions by 3 %, or memory traffic by 10 %.
 
 A change on purpose is kept by `scripts/benchmark --count --keep`.
 """
@@ -63,9 +63,9 @@ def test_no_count_has_changed(counted: Path) -> None:
     assert any(what == "" for _, what in compared)
 
 
-def test_three_percent_may_come_and_go() -> None:
+def test_a_little_may_come_and_go() -> None:
     assert counts.changed(ROW, replace(ROW, instructions=4_100_000)) == ""
-    assert counts.changed(ROW, replace(ROW, lines={"512 KB": 61_500, "1 MB": 500})) == ""
+    assert counts.changed(ROW, replace(ROW, lines={"512 KB": 65_500, "1 MB": 500})) == ""
 
 
 def test_a_change_names_the_functions() -> None:
