@@ -97,6 +97,9 @@ need_service() { need_packages $SERVICE_PACKAGES; }
 # For docs/many.md, whose commands are tested.
 need_parallel() { need_packages parallel; }
 
+# For tests/test_counts.py.
+need_valgrind() { need_packages valgrind; }
+
 # For the library that lets changes of files go wrong.
 need_compiler() { need_packages gcc libc6-dev; }
 

@@ -25,6 +25,7 @@ SLOW_FILES = (
     "test_failures",
     "test_zoo_convert",
     "test_fuzz",
+    "test_counts",
 )
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from sizes import EMBEDDING
 
 from pi_runtime.model.network import FloatArray, Lstm, Network
 from train import ModelSettings
 from train.checkpoint import Sidecars, weights_file
-
-EMBEDDING = 100
-"""Width of the embedding: textgenrnn's default."""
 
 
 def random_network(layers: int, units: int, classes: int, *, bidirectional: bool) -> Network:
@@ -49,7 +47,12 @@ def letters(classes: int) -> dict[str, int]:
 
 
 def write_checkpoint(
-    folder: Path, network: Network, vocabulary: dict[str, int], max_length: int
+    folder: Path,
+    network: Network,
+    vocabulary: dict[str, int],
+    max_length: int,
+    *,
+    word_level: bool = False,
 ) -> Path:
     """Write model_weights.hdf5 with its vocab and config; return its path."""
     settings = ModelSettings(
@@ -58,6 +61,7 @@ def write_checkpoint(
         rnn_bidirectional=network.bidirectional,
         max_length=max_length,
         dim_embeddings=network.embedding.shape[1],
+        word_level=word_level,
     )
     weights = folder / "model_weights.hdf5"
     sidecars = Sidecars.of("model", vocabulary, settings, single="<s>" not in vocabulary)

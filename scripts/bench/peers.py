@@ -1,7 +1,7 @@
 """The same weights for every peer: our model files, Keras 3's TFLite file, an ONNX graph, HDF5.
 
 peers.py FOLDER stock WEIGHTS.hdf5
-peers.py FOLDER random LAYERS UNITS WINDOW CLASSES KIND
+peers.py FOLDER random LAYERS UNITS WINDOW CLASSES KIND    forward, bidirectional or words
 """
 
 from __future__ import annotations
@@ -146,12 +146,15 @@ def main(folder: Path, kind: str, *rest: str) -> None:
     else:
         layers, units, length, classes = map(int, rest[:4])
         network = random_network(layers, units, classes, bidirectional=rest[4] == "bidirectional")
-        weights = write_checkpoint(folder, network, letters(classes), length)
+        words = rest[4] == "words"
+        weights = write_checkpoint(folder, network, letters(classes), length, word_level=words)
     reports = {"float32": convert(weights, folder / "model.tflite")}
     reports["int8"] = convert(weights, folder / "model-int8.tflite", "--quantize", "int8")
     model = ModelFile(folder / "model.tflite")
     network, length = model.network(), model.config.max_length
-    write_checkpoint(folder, network, model.vocabulary.ids, length)  # for textgenrnn itself
+    # For textgenrnn itself.
+    word_level = model.config.word_level
+    write_checkpoint(folder, network, model.vocabulary.ids, length, word_level=word_level)
     build_keras(network, length, folder / "keras.tflite")
     build_onnx(network, length, folder / "model.onnx")
     (folder / "peers.json").write_text(json.dumps({"max_length": length, "reports": reports}))

@@ -32,9 +32,10 @@ def peer(name: str) -> Callable[[Make], Make]:
     return register
 
 
-def _ours(backend: str, streams: int = 1, file: str = "model.tflite") -> None:
+def _ours(backend: str, streams: int = 1, file: str = "model.tflite", threads: int = 1) -> None:
     label = f"{backend}{'' if streams == 1 else f' ×{streams}'}"
     label += " int8" if "int8" in file else ""
+    label += "" if threads == 1 else f" {threads} threads"
 
     @peer(label)
     def make(folder: Path) -> Run:
@@ -42,7 +43,7 @@ def _ours(backend: str, streams: int = 1, file: str = "model.tflite") -> None:
         from pi_runtime.generation.generator import TextGenerator
 
         generator.MAX_BATCH = streams
-        texts = TextGenerator.load(folder / file, backend=backend)
+        texts = TextGenerator.load(folder / file, backend=backend, threads=threads)
 
         def one_by_one(tokens: int) -> int:
             made = 0
@@ -60,9 +61,10 @@ def _ours(backend: str, streams: int = 1, file: str = "model.tflite") -> None:
         return one_by_one if streams == 1 else at_once
 
 
-for _backend in ("numpy", "tflite"):
+for _backend in ("numpy", "tflite", "onnx"):
     for _streams in (1, 4, 16, 64):
-        _ours(_backend, _streams)
+        for _threads in (1, 2):
+            _ours(_backend, _streams, threads=_threads)
 _ours("tflite", file="model-int8.tflite")
 _ours("tflite", streams=64, file="model-int8.tflite")
 
