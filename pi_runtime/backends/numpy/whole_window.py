@@ -17,13 +17,11 @@ from pi_runtime.backends.base import Session
 from pi_runtime.backends.in_flight import Float32
 from pi_runtime.backends.numpy.cell import Cell, for_cell
 from pi_runtime.backends.numpy.gates import softmax
-from pi_runtime.backends.whole_window import WholeWindowSession
+from pi_runtime.backends.whole_window import WholeWindowSession, windows_at_once
 from pi_runtime.model.network import EPSILON, Lstm, Network
 
 WINDOWS = 64
-"""Whole windows computed at once, unless their features take more than `ROOM`."""
-ROOM = 64 << 20
-"""Bytes."""
+"""Whole windows computed at once: the more, the denser the products."""
 
 
 class NumpyWholeWindow:
@@ -41,8 +39,7 @@ class NumpyWholeWindow:
         self._layers = [[_Direction(lstm) for lstm in layer] for layer in network.layers]
         blocks = network.feature_blocks().values()
         self._attention = [network.attention[block, 0] for block in blocks]
-        features = max_length * network.attention.nbytes
-        self._at_once = max(1, min(WINDOWS, ROOM // features))
+        self._at_once = windows_at_once(network, max_length, WINDOWS)
         self._turn = threading.Lock()
         """One thread computes at a time: the NumPy calls are so short that several threads would
         spend their time on handing the interpreter lock over (8 threads on 2 cores: 0.5 × one)."""
