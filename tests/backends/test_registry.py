@@ -67,7 +67,7 @@ def test_the_order_that_auto_tries_them_in(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model = ModelFile.from_bytes(packed_model(small_network(bidirectional=bidirectional)))
-    monkeypatch.setattr(model.manifest, "quantization", quantization)
+    model.manifest = model.manifest._replace(quantization=quantization)
     monkeypatch.setattr(registry, "NARROW", narrow)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: installed or None)
     assert fastest_first(model) == order
