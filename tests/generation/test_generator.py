@@ -144,7 +144,7 @@ def test_auto_says_why_it_fell_back(model: Path) -> None:
 def test_what_cannot_be_loaded(model: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="no such file"):
         TextGenerator.load(tmp_path / "none.tflite")
-    with pytest.raises(BackendError, match="no backend is called 'gpu' – take auto, tflite, numpy"):
+    with pytest.raises(BackendError, match="no backend is called 'gpu' – take auto, tflite, onnx"):
         TextGenerator.load(model, backend="gpu")
     with pytest.raises(BackendError):
         TextGenerator.load(model, backend="tflite")
