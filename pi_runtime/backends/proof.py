@@ -5,8 +5,11 @@ to a graph 15 % crash it or let it loop. So a file that was not proved here befo
 `flatbuffer.check_graph`, and then run by `trial` in a child process. It counts as proved if the
 child lives and both NumPy and the interpreter compute the golden windows: what NumPy reads from the
 file's arrays and what the graph computes are the same network. That costs a process once per file,
-and then a look into a folder (`remembered`). The graph without loops that may take over later
-(`tflite.compiled`) is this package's own, written from the arrays.
+and then a look into a folder (`remembered`).
+
+The graph without loops that may take over later (`tflite.compiled`) and ONNX Runtime's are this
+package's own, written from those arrays: they need no trial, and are only asked for the golden
+windows.
 """
 
 from __future__ import annotations
@@ -41,20 +44,33 @@ def prove(model: ModelFile, name: str) -> None:
         ForgedModelError: the file is not to be run at all.
         ModelFileError: its golden windows or arrays are damaged.
     """
-    computed_by = "numpy" if name == "numpy" else _interpreter()
+    computed_by = _computed_by(name)
     refused = recall(model.sha256, computed_by)
     if refused is None:
-        if name == "numpy":
-            _prove_arrays(model)
-            refused = ""
-        else:
+        if name == "tflite":
             refused = _prove_graph(model)
             remember(model.sha256, "numpy")
+        else:
+            _prove_arrays(model)
+            refused = _wrong_in_onnx(model) if name == "onnx" else ""
         remember(model.sha256, computed_by, refused)
     if refused:
-        from pi_runtime.backends.tflite import cannot_run
-
+        if name == "onnx":
+            from pi_runtime.backends.onnx import cannot_run
+        else:
+            from pi_runtime.backends.tflite import cannot_run
         raise cannot_run(model, refused)
+
+
+def _computed_by(name: str) -> str:
+    """Return what computes, and what changes with its version."""
+    if name == "numpy":
+        return name
+    if name == "onnx":
+        from pi_runtime.backends.onnx.runtime import version
+
+        return version()
+    return _interpreter()
 
 
 def _interpreter() -> str:
@@ -76,6 +92,14 @@ def _prove_arrays(model: ModelFile) -> None:
         raise BackendError(
             f"numpy computes wrong numbers from {model.name} here", "copy or convert it again"
         )
+
+
+def _wrong_in_onnx(model: ModelFile) -> str:
+    """Return what is wrong with what ONNX Runtime computes, or ""."""
+    from pi_runtime.backends.onnx import load
+    from pi_runtime.backends.selfcheck import passes
+
+    return "" if passes(load(model), model.golden()) else "it computes wrong numbers"
 
 
 def _prove_graph(model: ModelFile) -> str:

@@ -16,12 +16,29 @@ if TYPE_CHECKING:
 
 BACKENDS = {
     "tflite": "pi_runtime.backends.tflite",
+    "onnx": "pi_runtime.backends.onnx",
     "numpy": "pi_runtime.backends.numpy",
 }
-"""By name, the fastest first: modules with `load(model: ModelFile, threads: int) -> Backend`."""
+"""By name: modules with `load(model: ModelFile, threads: int) -> Backend`."""
 
 NARROW = sys.maxsize < 2**32
 """Whether this is a 32-bit process."""
+
+
+def fastest_first(model: ModelFile) -> list[str]:
+    """Return the backends that "auto" tries for a model, the last of which runs everywhere."""
+    from importlib.util import find_spec
+
+    order = ["tflite", "onnx", "numpy"]
+    if model.config.rnn_bidirectional and model.manifest.quantization == "float32":
+        order = ["onnx", "tflite", "numpy"]
+    if NARROW:
+        # XNNPACK's 32-bit kernels approximate functions up to 7e-5 off (seen on emulated armhf),
+        # which changes texts.
+        order.remove("tflite")
+    if not find_spec("onnxruntime"):  # which nobody has to have
+        order.remove("onnx")
+    return order
 
 
 class LoadedBackend:
@@ -50,13 +67,9 @@ def load_backend(
                 f"no backend is called {name!r}", f"take {', '.join(['auto', *BACKENDS])}"
             )
         return LoadedBackend(_load(model, name, threads, verify), None)
-    candidates = list(BACKENDS)
-    if NARROW:
-        # XNNPACK's 32-bit kernels approximate functions up to 7e-5 off (seen on emulated armhf),
-        # which changes texts.
-        candidates.remove("tflite")
+    *candidates, last = fastest_first(model)
     reason: str | None = None
-    for candidate in candidates[:-1]:
+    for candidate in candidates:
         try:
             return LoadedBackend(_load(model, candidate, threads, verify), reason)
         except BackendError as error:
@@ -65,7 +78,7 @@ def load_backend(
             if isinstance(error, ForgedModelError):
                 raise  # it is not even believed where NumPy agrees with it
             reason = reason or str(error)
-    return LoadedBackend(_load(model, candidates[-1], threads, verify), reason)
+    return LoadedBackend(_load(model, last, threads, verify), reason)
 
 
 def _load(model: ModelFile, name: str, threads: int, verify: bool) -> Backend:

@@ -8,6 +8,11 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from pi_runtime.model.network import Network
+
+ROOM = 64 << 20
+"""Bytes that the features of whole windows may take."""
+
 Probabilities = npt.NDArray[np.float32]
 Compute = Callable[[npt.NDArray[np.int32]], Probabilities]
 """From windows [streams, T] to the probabilities after them, [streams, V]."""
@@ -29,6 +34,12 @@ class WholeWindowBackend(Protocol):
 
     def whole_windows(self, windows: npt.NDArray[np.int32]) -> Probabilities:
         """Return the probabilities after windows [streams, T], as [streams, V]."""
+
+
+def windows_at_once(network: Network, max_length: int, most: int) -> int:
+    """Return how many windows are computed at once: at most so many, if there is `ROOM`."""
+    features = max_length * len(network.attention) * np.dtype(np.float32).itemsize
+    return max(1, min(most, ROOM // features))
 
 
 class WholeWindowSession:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -160,17 +161,26 @@ def _numpy(_: Patient) -> Finding:
 
 
 def _interpreter(_: Patient) -> Finding:
+    from pi_runtime.backends.onnx.runtime import version
     from pi_runtime.backends.tflite.interpreter import installed_runtime
+    from pi_runtime.errors import BackendError
 
+    found = []
     runtime = installed_runtime()
     if runtime:
         __import__(runtime)
-        return Finding(runtime.partition(".")[0])
+        found.append(runtime.partition(".")[0])
+    with suppress(BackendError):
+        found.append(version())
+    if found:
+        return Finding(", ".join(found))
     return Finding("none for this Python and processor; NumPy computes", ok=False)
 
 
 def _model_runs(patient: Patient) -> Finding:
+    from pi_runtime.backends.registry import NARROW, fastest_first
     from pi_runtime.generation.generator import TextGenerator
+    from pi_runtime.model.file import ModelFile
 
     generator = TextGenerator.load(patient.model, verify=True)
     begun = time.perf_counter()
@@ -178,10 +188,16 @@ def _model_runs(patient: Patient) -> Finding:
     for piece in generator.stream(seed=0, max_gen_length=200, temperature=1.0):
         generated += len(piece)
     speed = generated / (time.perf_counter() - begun)
-    note = f" ({generator.fallback_reason})" if generator.fallback_reason else ""
+    model = ModelFile(patient.model)
+    kind = "bidirectional" if model.config.rnn_bidirectional else "forward-only"
+    why = f"for a {kind} {model.manifest.quantization} network: {', '.join(fastest_first(model))}"
+    if NARROW:
+        why += "; tflite changes texts in a 32-bit process"
+    if generator.fallback_reason:
+        why += f"; {generator.fallback_reason}"
     return Finding(
         f"{patient.model}: right numbers, {speed:.0f} characters per second by "
-        f"{generator.backend.name}{note}"
+        f"{generator.backend.name} (the first that runs it, {why})"
     )
 
 

@@ -52,7 +52,7 @@ def add_generation(parser: argparse.ArgumentParser, *, for_speech: bool = True) 
         type=whole("--threads", 1, 1024),
         default=1,
         metavar="N",
-        help="interpreter threads of the tflite backend (default 1)",
+        help="threads of the tflite and onnx backends (default 1)",
     )
     _add_samplers(parser, stop=not for_speech)
 

@@ -80,10 +80,11 @@ class TextGenerator:
     ) -> TextGenerator:
         """Open a model that rnn-convert wrote.
 
-        `backend` is "tflite", "numpy" or "auto": the fastest one that can run this file here.
-        `threads` is for the TFLite interpreter. A file that was not proved here before is first run
-        in a process of its own, which a forged one may crash; `numpy` runs nothing of the file, and
-        starts none. `verify` computes the file's golden windows once more, in this process.
+        `backend` is "tflite", "onnx", "numpy" or "auto": the fastest that can run this file here.
+        `threads` is for the interpreter and ONNX Runtime. A file that was not proved here before is
+        first run in a process of its own, which a forged one may crash; `onnx` and `numpy` run
+        nothing of the file, and start none. `verify` computes the file's golden windows once more,
+        in this process.
 
         >>> TextGenerator.load("colab.tflite", backend="numpy").backend.name
         'numpy'

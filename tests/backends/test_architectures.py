@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from pi_runtime.backends import tflite
 from pi_runtime.backends.base import Backend
 from pi_runtime.backends.numpy import numpy_backend
+from pi_runtime.backends.onnx import onnx_backend
 from pi_runtime.backends.reference import float32_tolerance
 from pi_runtime.model.file import ModelFile
 from tests.helpers.architectures import ARCHITECTURES, Architecture, converting
-from tests.helpers.backends import needs_interpreter
+from tests.helpers.backends import needs_interpreter, needs_onnx
 from tests.helpers.commands import needs_tensorflow
 
 
@@ -34,6 +35,14 @@ def assert_computes(backend: Backend, architecture: Architecture, streams: int) 
 @given(ARCHITECTURES, st.integers(1, 6))
 def test_numpy_computes_any_architecture(architecture: Architecture, streams: int) -> None:
     backend = numpy_backend(architecture.network(), architecture.length)
+    assert_computes(backend, architecture, streams)
+
+
+@needs_onnx
+@settings(max_examples=150, deadline=None)
+@given(ARCHITECTURES, st.integers(1, 6))
+def test_onnx_computes_any_architecture(architecture: Architecture, streams: int) -> None:
+    backend = onnx_backend(architecture.network(), architecture.length)
     assert_computes(backend, architecture, streams)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pi_runtime.backends import proof, remembered
+from pi_runtime.backends import proof, registry, remembered
 from pi_runtime.backends.proof import ForgedModelError, prove
 from pi_runtime.backends.registry import load_backend
 from pi_runtime.errors import BackendError
@@ -27,6 +27,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache in which nothing is remembered yet."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path / "textgenrnn-pi" / "proved"
+
+
+@pytest.fixture(autouse=True)
+def without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs none of a file's graph, which is the subject here."""
+    monkeypatch.setattr(registry, "fastest_first", lambda _: ["tflite", "numpy"])
 
 
 @pytest.fixture(params=["forward", "both-ways"])

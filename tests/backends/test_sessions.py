@@ -24,9 +24,10 @@ from hypothesis.stateful import (
 
 from pi_runtime.backends.base import Backend, Session
 from pi_runtime.backends.numpy import numpy_backend
+from pi_runtime.backends.onnx import onnx_backend
 from pi_runtime.backends.reference import ReferenceBackend, float32_tolerance
 from pi_runtime.model.network import Network
-from tests.helpers.backends import BackendMaker
+from tests.helpers.backends import BackendMaker, skip_without
 from tests.helpers.checkpoints import small_network
 from tests.helpers.networks import CLASSES, LENGTH, NETWORKS
 
@@ -65,11 +66,15 @@ def test_every_backend_computes_the_network(make: BackendMaker, name: str) -> No
     assert_close(probabilities, network, long[:, -LENGTH:])
 
 
-def test_attention_survives_logits_beyond_the_exponential() -> None:
-    network = small_network(units=8, layers=2)
+@pytest.mark.parametrize("kind", ["numpy", "onnx"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_attention_survives_logits_beyond_the_exponential(kind: str, bidirectional: bool) -> None:
+    skip_without(kind)
+    network = small_network(units=8, layers=2, bidirectional=bidirectional)
     network.attention[:] *= 1e4  # logits of thousands; float32's exp ends at 88
     windows = np.random.RandomState(0).randint(0, 12, (4, LENGTH), np.int32)
-    assert_computes(numpy_backend(network, LENGTH), network, windows)
+    make = numpy_backend if kind == "numpy" else onnx_backend
+    assert_computes(make(network, LENGTH), network, windows)
 
 
 @pytest.mark.parametrize("name", ["forward", "both-ways"])
@@ -183,7 +188,7 @@ class Sessions(RuleBasedStateMachine):
 TOKEN_IDS = st.integers(0, CLASSES - 1)
 
 
-@pytest.mark.parametrize("make", ["numpy", "tflite"], indirect=True)
+@pytest.mark.parametrize("make", ["numpy", "onnx", "tflite"], indirect=True)
 @pytest.mark.parametrize("name", ["forward", "both-ways"])
 def test_sessions_side_by_side_do_not_know_of_each_other(make: BackendMaker, name: str) -> None:
     backend = make(name)

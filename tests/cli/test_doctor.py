@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from pi_runtime.backends.registry import fastest_first
+from pi_runtime.model.file import ModelFile
+from tests.helpers.backends import HAS_ONNX
 from tests.helpers.commands import run_command
 from tests.helpers.service import needs_espeak
 
@@ -17,6 +20,9 @@ def test_the_doctor_examines_every_part(model: Path) -> None:
     assert {"python", "numpy", "interpreter", "model", "voice", "card", "disk"} <= set(findings)
     assert findings["model"]["ok"], findings["model"]
     assert "characters per second" in findings["model"]["text"]
+    order = ", ".join(fastest_first(ModelFile(model)))
+    assert f"for a forward-only float32 network: {order}" in findings["model"]["text"]
+    assert ("onnxruntime" in findings["interpreter"]["text"]) == HAS_ONNX
     assert findings["voice"]["ok"], findings["voice"]
     for finding in findings.values():
         assert finding["ok"] or finding["fix"] or finding["text"]

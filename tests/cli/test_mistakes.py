@@ -61,7 +61,7 @@ rnn-doctor --onyl model | 2 | --onyl is unknown, did you mean --only? – see rn
 choices that are mistyped
 rnn-speak --text x --engine festivl | 2 | --engine is 'festivl', did you mean festival? – take {engines}
 rnn-speak --text x --engine sam | 2 | --engine is 'sam' – take {engines}
-rnn-generate colab.tflite --backend nunpy | 2 | --backend is 'nunpy', did you mean numpy? – take auto, tflite, numpy
+rnn-generate colab.tflite --backend nunpy | 2 | --backend is 'nunpy', did you mean numpy? – take auto, tflite, onnx, numpy
 rnn-convert colab_weights.hdf5 --quantize int16 | 2 | --quantize is 'int16', did you mean int8? – take int8
 rnn-train poems.txt --optimizer adm | 2 | --optimizer is 'adm', did you mean adam? – take adam, rmsprop
 values that lack, and that are too many

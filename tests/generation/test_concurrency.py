@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from pi_runtime import BackendError, TextGenerator
-from tests.helpers.backends import HAS_INTERPRETER
+from tests.helpers.backends import skip_without
 from tests.helpers.checkpoints import small_network
 from tests.helpers.conversion import Converter
 
@@ -35,7 +35,7 @@ SETTINGS: dict[str, Any] = {"temperature": [1.0, 0.5], "max_gen_length": 30}
     scope="module",
     params=[
         (backend, direction, quantization)
-        for backend in ("numpy", "tflite")
+        for backend in ("numpy", "onnx", "tflite")
         for direction in NETWORKS
         for quantization in ("float32", "int8")
     ],
@@ -44,8 +44,7 @@ SETTINGS: dict[str, Any] = {"temperature": [1.0, 0.5], "max_gen_length": 30}
 def load(request: pytest.FixtureRequest, converted: Converter) -> Callable[[], TextGenerator]:
     """What loads a model, on one of the backends."""
     backend, direction, quantization = request.param
-    if backend == "tflite" and not HAS_INTERPRETER:
-        pytest.skip("no TFLite interpreter is installed")
+    skip_without(backend)
     options = () if quantization == "float32" else ("--quantize", quantization)
     name = f"talkative-{direction}-{quantization}"
     path = converted.small(name, NETWORKS[direction], LENGTH, *options)

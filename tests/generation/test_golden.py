@@ -14,11 +14,13 @@ from pi_runtime.backends.registry import load_backend
 from pi_runtime.errors import BackendError
 from pi_runtime.generation.generator import TextGenerator
 from pi_runtime.model.file import ModelFile
+from tests.helpers.backends import skip_without
 from tests.helpers.conversion import Converter
 from tests.helpers.zoo import SHARED, entries, golden_texts, weights_of
 
 
 def load(path: Path, backend: str) -> TextGenerator:
+    skip_without(backend)
     model = ModelFile(path)
     try:
         loaded = load_backend(model, backend)
@@ -30,7 +32,7 @@ def load(path: Path, backend: str) -> TextGenerator:
 
 
 @entries("convert")
-@pytest.mark.parametrize("backend", ["numpy", "tflite"])
+@pytest.mark.parametrize("backend", ["numpy", "onnx", "tflite"])
 def test_probabilities(
     entry: dict[str, Any],
     backend: str,
@@ -52,11 +54,14 @@ def test_probabilities(
     deviation = np.abs(probabilities - expected).max(axis=-1)
     record_property("layout", entry["layout"])
     record_property("deviation", float(deviation.max()))
-    assert (deviation <= np.maximum(1e-5, 4 * moved)).all(), (deviation, moved)
+    # Two of a hundred windows are 1.0e-5 and 1.4e-5 off in ONNX Runtime, though all within 1e-5 of
+    # what float64 computes.
+    floor = 1.5e-5 if backend == "onnx" else 1e-5
+    assert (deviation <= np.maximum(floor, 4 * moved)).all(), (deviation, moved)
 
 
 @entries("convert")
-@pytest.mark.parametrize("backend", ["numpy", "tflite"])
+@pytest.mark.parametrize("backend", ["numpy", "onnx", "tflite"])
 def test_texts(entry: dict[str, Any], backend: str, converted: Converter) -> None:
     if "chaotic" in entry:
         pytest.skip("float32 itself cannot pin this network's texts down")
@@ -79,7 +84,7 @@ def test_texts(entry: dict[str, Any], backend: str, converted: Converter) -> Non
 
 
 @entries("convert", "stock", "poroshki-russian", "griffin-4x64-bidir-cudnn")
-@pytest.mark.parametrize("backend", ["numpy", "tflite"])
+@pytest.mark.parametrize("backend", ["numpy", "onnx", "tflite"])
 def test_many_at_once_are_the_texts_made_alone(
     entry: dict[str, Any], backend: str, converted: Converter
 ) -> None:

@@ -1,0 +1,43 @@
+"""ONNX Runtime: whether it is installed, and sessions of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pi_runtime.backends.onnx.graph import Graph
+from pi_runtime.backends.tflite.interpreter import quiet_stderr
+from pi_runtime.errors import BackendError
+
+
+def installed_onnxruntime() -> Any:
+    """Return the module.
+
+    Raises:
+        BackendError: it is not installed.
+    """
+    try:
+        with quiet_stderr():  # it warns of graphics cards that it cannot make out, as on a Pi
+            import onnxruntime
+    except ImportError:
+        raise BackendError(
+            "ONNX Runtime is not installed",
+            "take another --backend, or pip install 'textgenrnn-pi[onnx]'",
+        ) from None
+    return onnxruntime
+
+
+def version() -> str:
+    """Return what changes with each version."""
+    return f"onnxruntime {installed_onnxruntime().__version__}"
+
+
+def open_session(graph: Graph, threads: int) -> Any:
+    """Return an InferenceSession of a graph, which any threads may run at once."""
+    runtime = installed_onnxruntime()
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what is wrong is raised
+    # A thread that spins while it waits would take a core from the speech.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return runtime.InferenceSession(graph.to_bytes(), options, providers=["CPUExecutionProvider"])
