@@ -7,9 +7,9 @@ same tokens under every NumPy version.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
-from contextlib import nullcontext
 
 import numpy as np
 import numpy.typing as npt
@@ -133,28 +133,41 @@ def sample(
     second one, textgenrnn fails with a KeyError, and this takes the likeliest id other than 0.
     """
     if not temperature:
-        token_id = int(np.argmax(probabilities))
+        token_id = int(probabilities.argmax())
     else:
-        weights = _sharpened(np.asarray(probabilities, np.float64), temperature)
-        token_id = int(np.argmax(random.multinomial(1, weights)))
+        weights = _sharpened(probabilities, temperature)
+        token_id = int(random.multinomial(1, weights).argmax())
         if token_id == 0:
             token_id = int(np.argsort(weights)[-2])
     return token_id or 1 + int(np.argmax(probabilities[1:]))
 
 
 def _sharpened(
-    probabilities: npt.NDArray[np.float64], temperature: float
+    probabilities: npt.NDArray[np.float32], temperature: float
 ) -> npt.NDArray[np.float64]:
-    logits = np.log(probabilities + EPSILON) / temperature
-    # Only a likelihood of 1 overflows, at less than 1.4e-10; setting the state takes 2 µs a token.
-    with np.errstate(over="ignore") if temperature < 1e-9 else nullcontext():
-        weights: npt.NDArray[np.float64] = np.exp(logits)
-        total = weights.sum()
-    if not 0.0 < total < np.inf:
+    weights = _logits(probabilities, temperature)
+    if temperature < 1e-9:
+        # The likeliest has weight 1 and all others 0, unless they are equal; exp could overflow.
+        return _shifted(weights)
+    np.exp(weights, out=weights)
+    total = float(np.add.reduce(weights))
+    if not 0.0 < total < math.inf:
         # Below a temperature of about 0.002 everything underflows. textgenrnn fails there.
-        weights = np.exp(logits - logits.max())
-        total = weights.sum()
+        return _shifted(_logits(probabilities, temperature))
     weights /= total
+    return weights
+
+
+def _logits(probabilities: npt.NDArray[np.float32], temperature: float) -> warpers.Logits:
+    logits: warpers.Logits = np.add(probabilities, EPSILON, dtype=np.float64)
+    np.log(logits, out=logits)
+    logits /= temperature
+    return logits
+
+
+def _shifted(logits: warpers.Logits) -> npt.NDArray[np.float64]:
+    weights: npt.NDArray[np.float64] = np.exp(logits - logits.max())
+    weights /= weights.sum()
     return weights
 
 

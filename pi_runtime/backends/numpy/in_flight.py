@@ -26,21 +26,29 @@ class _NumpyGroup(GroupState):
 
     def __init__(self, network: Network, max_length: int, streams: int) -> None:
         super().__init__(streams)
-        units, levels = network.units, len(network.layers)
+        units, levels, width = network.units, len(network.layers), network.embedding.shape[1]
         shape = (max_length, streams)
-        self.hidden = np.zeros((levels * units, *shape), np.float32)
-        """All layers' outputs: a layer above the first reads its own and those just below."""
+        self.features = np.zeros((streams + levels * (units + 1), *shape), np.float32)
+        """A row per stream that is 1 in its columns, then each layer's outputs and a row of ones.
+
+        A product adds what the row of its matrix for a row of ones holds: the token's part of the
+        first layer's gates, by stream, or a bias.
+        """
+        self.features[:streams] = np.eye(streams, dtype=np.float32)[:, None]
+        self.features[streams + units :: units + 1] = 1
+        by_layer = self.features[streams:].reshape(levels, units + 1, *shape)
+        self.hidden = by_layer[:, :units]
         self.cell = np.zeros((levels, units, *shape), np.float32)
         self.maximum = np.full(shape, NO_LOGIT, np.float32)
-        self.denominator = np.zeros(shape, np.float32)
-        self.numerator = np.zeros((network.attention.shape[0], *shape), np.float32)
+        self.numerator = np.zeros((width + levels * (units + 1), *shape), np.float32)
+        """Of the embedding, then as the features; so a row of ones has the denominator."""
         self.oldest = 0
         """The column of the window that the next token completes."""
 
     def parts(self) -> list[Float32]:
         """See `GroupState`. Oldest first, as `take` and `put` turn them."""
         cell = self.cell.reshape(-1, *self.maximum.shape)
-        parts = [self.hidden, cell, self.maximum[None], self.denominator[None], self.numerator]
+        parts = [self.features[self.streams :], cell, self.maximum[None], self.numerator]
         return [part.transpose(1, 2, 0) for part in parts]
 
     def take(self, stream: int) -> list[Float32]:
@@ -53,7 +61,7 @@ class _NumpyGroup(GroupState):
 
     def renew_oldest(self) -> None:
         """Let a fresh window, which has read nothing, take the place of the complete one."""
-        for part in (self.hidden, self.cell, self.denominator, self.numerator):
+        for part in (self.hidden, self.cell, self.numerator):
             part[..., self.oldest, :] = 0
         self.maximum[self.oldest] = NO_LOGIT
         self.oldest = (self.oldest + 1) % len(self.maximum)
@@ -68,14 +76,21 @@ class NumpyInFlight:
         self.network = network
         self.max_length = max_length
         first, *above = (layer[0] for layer in network.layers)
-        width = network.embedding.shape[1]
-        self.kernel = for_tanh(first.kernel)
-        self.products = [for_tanh(first.recurrent).T] + [
-            for_tanh(np.concatenate([lstm.kernel, lstm.recurrent])).T for lstm in above
+        self.kernel, self.bias = for_tanh(first.kernel), for_tanh(first.bias)
+        self.recurrent = for_tanh(first.recurrent)
+        self.products = [
+            for_tanh(np.concatenate([lstm.kernel, lstm.bias[None], lstm.recurrent]))
+            for lstm in above
         ]
-        self.bias = for_tanh(first.bias)
-        self.biases = [for_tanh(lstm.bias)[:, None] for lstm in above]
-        self.token_attention, self.output_attention = np.split(network.attention[:, 0], [width])
+        levels, width = len(network.layers), network.embedding.shape[1]
+        self.token_attention, outputs = np.split(network.attention[:, 0], [width])
+        by_layer = np.zeros((levels, network.units + 1), np.float32)
+        by_layer[:, :-1] = outputs.reshape(levels, -1)
+        self.attention = by_layer.ravel()
+        """For each layer's outputs, and 0 for its row of ones."""
+        ones = width + network.units + np.arange(levels) * (network.units + 1)
+        self.averaged = np.delete(np.arange(width + self.attention.size), ones)
+        """Which rows of the numerator are the network's features."""
         self._start = start_state(_NumpyInFlightSession(self, 1, None), max_length)
 
     def session(self, streams: int = 1) -> Session:
@@ -83,54 +98,63 @@ class NumpyInFlight:
         return _NumpyInFlightSession(self, streams, self._start)
 
 
+class _Workspace:
+    """What a step of so many streams writes to. Groups take turns, and it stays in the cache."""
+
+    def __init__(self, weights: NumpyInFlight, streams: int) -> None:
+        units = weights.network.units
+        self.gates = Gates((4 * units, weights.max_length * streams), axis=0)
+        rows = np.zeros((streams, 4 * units), np.float32)
+        self.first = np.concatenate([rows, weights.recurrent])
+        """The first layer's product, with the tokens' part of the gates in front."""
+        self.attention = np.concatenate([rows[:, 0], weights.attention])
+        """The attention's weights, with the tokens' part of the logits in front."""
+
+
 class _NumpyInFlightSession(InFlightSession[_NumpyGroup]):
     def __init__(self, weights: NumpyInFlight, streams: int, start: list[Float32] | None) -> None:
         self._weights = weights
-        self._gates: dict[int, Gates] = {}
-        """By the columns of a group: groups take turns, and their gates stay in the cache."""
+        self._workspaces: dict[int, _Workspace] = {}
+        """By the streams of a group."""
         super().__init__(streams, start)
 
     def _new_group(self, streams: int) -> _NumpyGroup:
-        network, length = self._weights.network, self._weights.max_length
-        columns = length * streams
-        if columns not in self._gates:
-            self._gates[columns] = Gates((4 * network.units, columns), axis=0)
-        return _NumpyGroup(network, length, streams)
+        if streams not in self._workspaces:
+            self._workspaces[streams] = _Workspace(self._weights, streams)
+        return _NumpyGroup(self._weights.network, self._weights.max_length, streams)
 
     def _step(self, group: _NumpyGroup, ids: Ids) -> Float32:
-        weights, network = self._weights, self._weights.network
-        units, columns = network.units, weights.max_length * group.streams
+        weights, network, streams = self._weights, self._weights.network, group.streams
+        units, columns = network.units, weights.max_length * streams
+        work = self._workspaces[streams]
         embedded = network.embedding[np.asarray(ids)]
-        hidden = group.hidden.reshape(-1, columns)
-        gates = self._gates[columns]
-        for level, product in enumerate(weights.products):
-            below, here = max(0, level - 1) * units, slice(level * units, (level + 1) * units)
-            np.matmul(product, hidden[below : here.stop], out=gates.all)
-            if level:
-                gates.all += weights.biases[level - 1]
-            else:
-                by_window = gates.all.reshape(4 * units, weights.max_length, group.streams)
-                by_window += (embedded @ weights.kernel + weights.bias).T[:, None]
-            gates.step(group.cell[level].reshape(units, columns), hidden[here])
-        average = self._attend(group, embedded)
+        np.matmul(embedded, weights.kernel, out=work.first[:streams])
+        work.first[:streams] += weights.bias
+        features = group.features.reshape(-1, columns)
+        begin, end = 0, streams + units
+        for level, product in enumerate((work.first, *weights.products)):
+            np.matmul(product.T, features[begin:end], out=work.gates.all)
+            cell = group.cell[level].reshape(units, columns)
+            work.gates.step(cell, features[end - units : end])
+            begin, end = end - units, end + 1 + units
+        average = self._attend(group, embedded, work)
         group.renew_oldest()
         return softmax(average @ network.output_kernel + network.output_bias)
 
-    def _attend(self, group: _NumpyGroup, embedded: Float32) -> Float32:
+    def _attend(self, group: _NumpyGroup, embedded: Float32, work: _Workspace) -> Float32:
         """Take a step's features into the running attention average; return the complete one."""
-        logits = np.tensordot(self._weights.output_attention, group.hidden, 1)
-        logits += embedded @ self._weights.token_attention
+        streams, width = embedded.shape
+        np.matmul(embedded, self._weights.token_attention, out=work.attention[:streams])
+        logits = work.attention @ group.features.reshape(len(group.features), -1)
+        logits = logits.reshape(group.maximum.shape)
         maximum = np.maximum(group.maximum, logits)
         decay = np.exp(group.maximum - maximum)
         weight = np.exp(logits - maximum)
         group.maximum[:] = maximum
-        group.denominator *= decay
-        group.denominator += weight
         group.numerator *= decay
-        width = embedded.shape[1]
         group.numerator[:width] += embedded.T[:, None] * weight
-        group.numerator[width:] += group.hidden * weight
+        group.numerator[width:] += group.features[streams:] * weight
         complete = group.numerator[:, group.oldest].T
-        total = group.denominator[group.oldest][:, None] + np.float32(EPSILON)
-        average: Float32 = complete / total
+        total = complete[:, -1:] + np.float32(EPSILON)
+        average: Float32 = complete[:, self._weights.averaged] / total
         return average

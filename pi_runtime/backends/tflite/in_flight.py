@@ -96,16 +96,16 @@ class _InFlightInterpreter(Locked):
 
     def step(self, group: _TfliteGroup, ids: Ids) -> Float32:
         """Give a group its next tokens; return the probabilities."""
+        # Every row grows older by a step.
         if group.place is self:
-            state = self._out
+            for older, row in self._ageing:
+                older[...] = row
         else:
             self.swap_out()
             if self._streams != group.streams:
                 self._allocate(group.streams)
-            state = group.saved
-        # Every row grows older by a step.
-        for view, part in zip(self._in, state, strict=True):
-            view[1:] = part[:-1]
+            for view, part in zip(self._in, group.saved, strict=True):
+                view[1:] = part[:-1]
         self._ids[:] = ids
         self._interpreter.invoke()
         if group.place is not self:
@@ -151,6 +151,8 @@ class _InFlightInterpreter(Locked):
         middle = 1 + len(self._inputs)
         self._ids, *self._in = views[:middle]
         self._answer, *self._out = views[middle:]
+        self._ageing = [(new[1:], old[:-1]) for new, old in zip(self._in, self._out, strict=True)]
+        """Where the rows of the state go, and where the last step left them."""
         return addresses
 
     def moved(self) -> bool:
