@@ -1,8 +1,8 @@
 """From probabilities to the next token: textgenrnn's sampler, draw for draw, and its options.
 
 Source: `textgenrnn_sample` in textgenrnn 2.0.0 (utils.py), which samples in float64 with
-`numpy.random.multinomial`. NumPy keeps `RandomState`'s stream frozen, so the same seed draws the
-same tokens under every NumPy version.
+`numpy.random.multinomial`. NumPy keeps `RandomState`'s stream frozen but for weights of 0 (see
+`_drawn`), so the same seed draws the same tokens under every NumPy version.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Sampler:
             with np.errstate(over="ignore"):  # by a temperature of next to nothing
                 logits = (logits - logits.max()) / temperature
             weights = warpers.probabilities(logits)
-            return int(np.argmax(random.multinomial(1, weights)))
+            return _drawn(weights, random)
         token_id = sample(probabilities, temperature, random)
         if token_id not in self.vocabulary:
             # A gap in the vocabulary: textgenrnn fails with a KeyError here.
@@ -136,10 +136,23 @@ def sample(
         token_id = int(probabilities.argmax())
     else:
         weights = _sharpened(probabilities, temperature)
-        token_id = int(random.multinomial(1, weights).argmax())
+        token_id = _drawn(weights, random)
         if token_id == 0:
             token_id = int(np.argsort(weights)[-2])
     return token_id or 1 + int(np.argmax(probabilities[1:]))
+
+
+def _drawn(weights: npt.NDArray[np.float64], random: np.random.RandomState) -> int:
+    """Draw an id by weights [V], which sum to 1, as NumPy 1 does.
+
+    For a weight of 0 NumPy 2 takes a number from the stream and NumPy 1 none. The last id's takes
+    none in either: it is drawn if none before it was.
+    """
+    if weights.all():
+        return int(random.multinomial(1, weights).argmax())
+    kept = weights != 0
+    kept[-1] = True
+    return int(kept.nonzero()[0][random.multinomial(1, weights[kept]).argmax()])
 
 
 def _sharpened(
