@@ -97,11 +97,12 @@ class InFlightSession(ABC, Generic[G]):
         # The last group may have idle places; they read padding and their results are dropped.
         ids = np.zeros(len(self._groups) * size, np.int32)
         ids[: self._streams] = token_ids
-        parts = [
-            self._step(group, ids[at * size : (at + 1) * size])
-            for at, group in enumerate(self._groups)
-        ]
+        parts = self._step_all(self._groups, [*ids.reshape(-1, size)])
         return np.concatenate(parts)[: self._streams]
+
+    def _step_all(self, groups: list[G], ids: list[npt.NDArray[np.int32]]) -> list[Float32]:
+        """Step several groups, in any order."""
+        return [self._step(group, tokens) for group, tokens in zip(groups, ids, strict=True)]
 
     def take(self, stream: int) -> list[Float32]:
         """Return a copy of one stream's state."""

@@ -71,6 +71,22 @@ def test_a_text_starts_from_what_all_rows_would_have_become(converted: Converter
         assert (part == expected).all()
 
 
+@needs_interpreter
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_share_the_groups_of_a_session(converted: Converter, threads: int) -> None:
+    """Bit for bit, while streams come, go and change places."""
+    model = ModelFile(converted.small("small-forward", NETWORKS["forward"], LENGTH))
+    alone, shared = tflite.load(model).session(13), tflite.load(model, threads).session(13)
+    random = np.random.RandomState(0)
+    for streams in (13, 13, 6, 22, 3, 9):
+        sources = [None if each % 5 == 4 else each % 3 for each in range(streams)]
+        for session in (alone, shared):
+            session.reorder(sources)
+        for _ in range(5):
+            ids = random.randint(1, NETWORKS["forward"].classes, streams).tolist()
+            np.testing.assert_array_equal(shared.step(ids), alone.step(ids).copy())
+
+
 def test_stderr_comes_back(capfd: pytest.CaptureFixture[str]) -> None:
     import os
 

@@ -44,7 +44,7 @@ def cannot_run(model: ModelFile, reason: str) -> BackendError:
 def build(model: ModelFile, threads: int, interpreter: Callable[..., Any]) -> Backend:
     """Return the TFLite backend; whatever the interpreter raises is raised."""
 
-    def make() -> Any:
+    def make(threads: int) -> Any:
         with quiet_stderr():
             # The bytes that were checked, and not the path: the file may be another by now.
             return interpreter(model_content=model.content, num_threads=threads)
@@ -57,5 +57,5 @@ def build(model: ModelFile, threads: int, interpreter: Callable[..., Any]) -> Ba
         return compiled.compiled(model, streams, threads)
 
     if model.config.rnn_bidirectional:
-        return TfliteWholeWindow(make, compile_, threads)
+        return TfliteWholeWindow(lambda: make(threads), compile_, threads)
     return TfliteInFlight(make, threads, model.config.rnn_layers)

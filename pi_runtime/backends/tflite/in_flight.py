@@ -10,9 +10,11 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pi_runtime.backends.base import Session
 from pi_runtime.backends.in_flight import (
@@ -166,8 +168,15 @@ class TfliteInFlight:
 
     name = "tflite"
 
-    def __init__(self, make: Callable[[], Any], threads: int, layers: int) -> None:
-        self.pool = Pool(lambda: _InFlightInterpreter(make(), layers), threads)
+    def __init__(self, make: Callable[[int], Any], threads: int, layers: int) -> None:
+        """Begin with what `make` returns, an interpreter of so many threads.
+
+        A single group shares its products among the threads; of several, each thread steps one.
+        """
+        self.pool = Pool(lambda: _InFlightInterpreter(make(threads), layers), threads)
+        self.crew: Crew | None = None
+        if threads > 1:
+            self.crew = Crew(lambda: _InFlightInterpreter(make(1), layers), threads)
         (first,) = self.pool.members
         self.nothing_read = first.nothing_read
         self._start = first.start_state()
@@ -179,6 +188,16 @@ class TfliteInFlight:
         return _TfliteInFlightSession(self, streams, self._start)
 
 
+class Crew:
+    """Threads that step groups at the same time, each in an interpreter of one thread."""
+
+    def __init__(self, make: Callable[[], _InFlightInterpreter], threads: int) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # which a single thread does without
+
+        self.pool = Pool(make, 1)
+        self.threads = ThreadPoolExecutor(threads, "rnn-step")
+
+
 class _TfliteInFlightSession(InFlightSession[_TfliteGroup]):
     def __init__(self, backend: TfliteInFlight, streams: int, start: list[Float32]) -> None:
         self._backend = backend
@@ -188,6 +207,17 @@ class _TfliteInFlightSession(InFlightSession[_TfliteGroup]):
         return _TfliteGroup(self._backend.nothing_read(streams), streams)
 
     def _step(self, group: _TfliteGroup, ids: Ids) -> Float32:
+        return self._step_in(self._backend.pool, group, ids)
+
+    def _step_all(
+        self, groups: list[_TfliteGroup], ids: list[npt.NDArray[np.int32]]
+    ) -> list[Float32]:
+        crew = self._backend.crew
+        if crew is None:
+            return super()._step_all(groups, ids)
+        return [*crew.threads.map(partial(self._step_in, crew.pool), groups, ids)]
+
+    def _step_in(self, pool: Pool[_InFlightInterpreter], group: _TfliteGroup, ids: Ids) -> Float32:
         place = group.place
         if place:
             # Whoever holds it may be swapping this very group out: then its state is in `saved`
@@ -195,7 +225,7 @@ class _TfliteInFlightSession(InFlightSession[_TfliteGroup]):
             place.lock.acquire()
         else:
             streams = group.streams
-            place = self._backend.pool.acquire(lambda member: member.suits(streams))
+            place = pool.acquire(lambda member: member.suits(streams))
         try:
             return place.step(group, ids)
         finally:
