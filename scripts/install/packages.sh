@@ -97,6 +97,15 @@ install_program() {
     rm -f "$home/sum"
     pip install ${fetch[@]+"${fetch[@]}"} --upgrade --upgrade-strategy only-if-needed "$package"
     pip install ${fetch[@]+"${fetch[@]}"} --force-reinstall --no-deps "$package"
+    # pip's own script imports re, unless pip is of 2026: that takes as long as a warm call does.
+    quietly put_file - "$home/bin/rnn-generate" 755 <<END
+#!$home/bin/python
+import sys
+
+from pi_runtime.cli.generate import main
+
+sys.exit(main())
+END
     quietly put_file "$source/scripts/ssh-command" "$home/bin/ssh-command" 755
     quietly put_file "$source/README.md" "$home/README.md" 644
     # For `sudo install-pi` without the checkout.

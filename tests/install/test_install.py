@@ -107,6 +107,15 @@ def test_a_second_service_stands_beside_it(installed: Installed) -> None:
     assert f"seed {seed})" in container.journal("rnn-speak@poems.service")
 
 
+def test_a_warm_call_imports_next_to_nothing(installed: Installed) -> None:
+    """Neither the command nor its script: what Python itself imports at its start is more."""
+    container = installed.container
+    trace = container.run("PYTHONPROFILEIMPORTTIME=1 rnn-generate --seed 1").stderr
+    imported = {line.rpartition("|")[2].strip() for line in trace.splitlines() if "|" in line}
+    assert "pi_runtime.service.client" in imported
+    assert not imported & {"re", "argparse", "json", "socket", "numpy", "typing", "pathlib"}
+
+
 def test_enabling_an_instance_by_hand_starts_its_socket_too(installed: Installed) -> None:
     container = installed.container
     shutil.copy(
