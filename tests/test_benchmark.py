@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import compare
 import processes
@@ -33,7 +35,15 @@ def test_whole_processes_take_turns() -> None:
         "small": [sys.executable, "-c", "pass"],
         "large": [sys.executable, "-c", "x = bytearray(100_000_000)"],
     }
-    small, large = processes.measure(argvs, {"large": "small"}, rounds=3)
+    code = (
+        "import json, sys, processes; "
+        "print(json.dumps(processes.measure(json.loads(sys.argv[1]), {'large': 'small'}, 3)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(argvs)],
+        cwd=Path(processes.__file__).parent, check=True, capture_output=True,
+    )  # fmt: skip
+    small, large = json.loads(done.stdout)
     assert small["ratio"] is None
     assert large["ratio"] is not None
     assert large["megabytes"] > small["megabytes"] + 50

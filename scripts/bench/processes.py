@@ -36,7 +36,10 @@ class Taken(TypedDict):
 def measure(
     argvs: dict[str, list[str]], against: dict[str, str], rounds: int, **environment: str
 ) -> list[Taken]:
-    """Run processes in turns; return what each takes, and its ratio to another one."""
+    """Run processes in turns; return what each takes, and its ratio to another one.
+
+    To be called by a small process: a child's peak memory is that of its parent at least.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in argvs}
     megabytes: dict[str, float] = {}
     for _ in range(rounds):
