@@ -51,6 +51,24 @@ class GroupState(ABC):
             part[:, stream] = value
 
 
+class RingState(GroupState):
+    """The state of a group whose windows keep their place while they age.
+
+    The complete window's place becomes the fresh one's, so growing older moves nothing.
+    """
+
+    oldest = 0
+    """The place of the window that the next token completes."""
+
+    def take(self, stream: int) -> list[Float32]:
+        """See `GroupState`. Oldest first, as `put` wants it."""
+        return [np.roll(part, -self.oldest, axis=0) for part in super().take(stream)]
+
+    def put(self, stream: int, state: list[Float32]) -> None:
+        """See `GroupState`."""
+        super().put(stream, [np.roll(part, self.oldest, axis=0) for part in state])
+
+
 G = TypeVar("G", bound=GroupState)
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +83,11 @@ def _interpreter() -> str:
 
 def _prove_arrays(model: ModelFile) -> None:
     from pi_runtime.backends.reference import window_probabilities
-    from pi_runtime.backends.selfcheck import distances
+    from pi_runtime.backends.selfcheck import distances, within
 
     golden = model.golden()
     found = window_probabilities(model.network(), golden.windows)
-    if not _within(distances(found, golden), golden.tolerances):
+    if not within(distances(found, golden), golden.tolerances):
         raise BackendError(
             f"numpy computes wrong numbers from {model.name} here", "copy or convert it again"
         )
@@ -104,6 +103,7 @@ def _wrong_in_onnx(model: ModelFile) -> str:
 
 def _prove_graph(model: ModelFile) -> str:
     """Return why the interpreter does not take the file, or "" if it computes it rightly."""
+    from pi_runtime.backends.selfcheck import within
     from pi_runtime.model.flatbuffer import check_graph
 
     tolerances = model.golden().tolerances
@@ -114,14 +114,14 @@ def _prove_graph(model: ModelFile) -> str:
         _prove_arrays(model)
         return str(error)
     found = _try(model)
-    if not _within(found["numpy"], tolerances):
+    if not within(found["numpy"], tolerances):
         raise BackendError(
             f"numpy computes wrong numbers from {model.name} here", "copy or convert it again"
         )
     if "tflite" not in found:
         return str(found.get("refused"))
-    if not _within(found["tflite"], tolerances):
-        rounding = _within(found["tflite"], [COARSE] * len(tolerances))
+    if not within(found["tflite"], tolerances):
+        rounding = within(found["tflite"], [COARSE] * len(tolerances))
         raise (BackendError if rounding else ForgedModelError)(
             f"tflite computes wrong numbers from {model.name} here", "copy or convert it again"
         )
@@ -172,12 +172,6 @@ def _judged(model: ModelFile, code: int) -> BackendError:
         return _untrusted(model, "does not come to an end in the TFLite interpreter")
     name = next((each.name for each in signal.Signals if each == -code), f"signal {-code}")
     return _untrusted(model, f"ends the TFLite interpreter with {name}")
-
-
-def _within(found: Sequence[float], tolerances: Sequence[float]) -> bool:
-    return len(found) == len(tolerances) and all(
-        deviation <= tolerance for deviation, tolerance in zip(found, tolerances, strict=True)
-    )
 
 
 def _untried(model: ModelFile, why: str) -> BackendError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -35,5 +37,11 @@ def distances(probabilities: Probabilities, golden: Golden) -> list[float]:
 
 def passes(backend: Backend, golden: Golden) -> bool:
     """Return whether every golden window is within its tolerance."""
-    pairs = zip(deviations(backend, golden), golden.tolerances, strict=True)
-    return all(deviation <= tolerance for deviation, tolerance in pairs)
+    return within(deviations(backend, golden), golden.tolerances)
+
+
+def within(found: Sequence[float], tolerances: Sequence[float]) -> bool:
+    """Return whether there is a deviation for each golden window, and none beyond its tolerance."""
+    return len(found) == len(tolerances) and all(
+        deviation <= tolerance for deviation, tolerance in zip(found, tolerances, strict=True)
+    )

@@ -24,8 +24,13 @@ def in_groups(compute: Compute, windows: npt.NDArray[np.int32], size: int) -> Pr
     # The last group may have idle places; they read padding and their results are dropped.
     idle = -streams % size
     padded = np.pad(windows, ((0, idle), (0, 0))) if idle else windows
-    parts = [compute(padded[at : at + size]) for at in range(0, streams, size)]
-    return (parts[0] if len(parts) == 1 else np.concatenate(parts))[:streams]
+    return in_parts(compute, padded, size)[:streams]
+
+
+def in_parts(compute: Compute, windows: npt.NDArray[np.int32], most: int) -> Probabilities:
+    """Compute windows [streams, T], at most so many at once; return the probabilities."""
+    parts = [compute(windows[at : at + most]) for at in range(0, len(windows), most)]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 @runtime_checkable

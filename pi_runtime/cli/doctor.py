@@ -182,13 +182,13 @@ def _model_runs(patient: Patient) -> Finding:
     from pi_runtime.generation.generator import TextGenerator
     from pi_runtime.model.file import ModelFile
 
-    generator = TextGenerator.load(patient.model, verify=True)
+    model = ModelFile(patient.model)
+    generator = TextGenerator.of(model, verify=True)
     begun = time.perf_counter()
     generated = 0
     for piece in generator.stream(seed=0, max_gen_length=200, temperature=1.0):
         generated += len(piece)
     speed = generated / (time.perf_counter() - begun)
-    model = ModelFile(patient.model)
     kind = "bidirectional" if model.config.rnn_bidirectional else "forward-only"
     why = f"for a {kind} {model.manifest.quantization} network: {', '.join(fastest_first(model))}"
     if NARROW:

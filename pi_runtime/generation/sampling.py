@@ -161,12 +161,12 @@ def _sharpened(
     weights = _logits(probabilities, temperature)
     if temperature < 1e-9:
         # The likeliest has weight 1 and all others 0, unless they are equal; exp could overflow.
-        return _shifted(weights)
+        return warpers.probabilities(weights)
     np.exp(weights, out=weights)
     total = float(np.add.reduce(weights))
     if not 0.0 < total < math.inf:
         # Below a temperature of about 0.002 everything underflows. textgenrnn fails there.
-        return _shifted(_logits(probabilities, temperature))
+        return warpers.probabilities(_logits(probabilities, temperature))
     weights /= total
     return weights
 
@@ -176,12 +176,6 @@ def _logits(probabilities: npt.NDArray[np.float32], temperature: float) -> warpe
     np.log(logits, out=logits)
     logits /= temperature
     return logits
-
-
-def _shifted(logits: warpers.Logits) -> npt.NDArray[np.float64]:
-    weights: npt.NDArray[np.float64] = np.exp(logits - logits.max())
-    weights /= weights.sum()
-    return weights
 
 
 def random_seed() -> int:

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from pi_runtime.backends import tflite
+from pi_runtime.backends.quiet import quiet_stderr
 from pi_runtime.backends.tflite.in_flight import TfliteInFlight
 from pi_runtime.backends.tflite.interpreter import (
     installed_interpreter,
     installed_runtime,
     ordered_indices,
-    quiet_stderr,
 )
 from pi_runtime.backends.tflite.pool import Locked, Pool
 from pi_runtime.errors import BackendError

@@ -8,16 +8,16 @@ from pi_runtime.backends.base import Session
 from pi_runtime.backends.in_flight import (
     NO_LOGIT,
     Float32,
-    GroupState,
     Ids,
     InFlightSession,
+    RingState,
     start_state,
 )
 from pi_runtime.backends.numpy.gates import Gates, for_tanh, softmax
 from pi_runtime.model.network import EPSILON, Network
 
 
-class _NumpyGroup(GroupState):
+class _NumpyGroup(RingState):
     """State arrays [width, T, streams], in which a window keeps its column while it ages.
 
     The complete window's column becomes the fresh one, so growing older moves nothing. Columns
@@ -42,22 +42,12 @@ class _NumpyGroup(GroupState):
         self.maximum = np.full(shape, NO_LOGIT, np.float32)
         self.numerator = np.zeros((width + levels * (units + 1), *shape), np.float32)
         """Of the embedding, then as the features; so a row of ones has the denominator."""
-        self.oldest = 0
-        """The column of the window that the next token completes."""
 
     def parts(self) -> list[Float32]:
         """See `GroupState`. Oldest first, as `take` and `put` turn them."""
         cell = self.cell.reshape(-1, *self.maximum.shape)
         parts = [self.features[self.streams :], cell, self.maximum[None], self.numerator]
         return [part.transpose(1, 2, 0) for part in parts]
-
-    def take(self, stream: int) -> list[Float32]:
-        """See `GroupState`."""
-        return [np.roll(part, -self.oldest, axis=0) for part in super().take(stream)]
-
-    def put(self, stream: int, state: list[Float32]) -> None:
-        """See `GroupState`."""
-        super().put(stream, [np.roll(part, self.oldest, axis=0) for part in state])
 
     def renew_oldest(self) -> None:
         """Let a fresh window, which has read nothing, take the place of the complete one."""

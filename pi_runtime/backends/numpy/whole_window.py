@@ -17,7 +17,7 @@ from pi_runtime.backends.base import Session
 from pi_runtime.backends.in_flight import Float32
 from pi_runtime.backends.numpy.cell import Cell, for_cell
 from pi_runtime.backends.numpy.gates import softmax
-from pi_runtime.backends.whole_window import WholeWindowSession, windows_at_once
+from pi_runtime.backends.whole_window import WholeWindowSession, in_parts, windows_at_once
 from pi_runtime.model.network import EPSILON, Lstm, Network
 
 WINDOWS = 64
@@ -51,11 +51,7 @@ class NumpyWholeWindow:
     def whole_windows(self, windows: npt.NDArray[np.int32]) -> Float32:
         """See `WholeWindowBackend`."""
         with self._turn:
-            computed = [
-                self._probabilities(windows[at : at + self._at_once])
-                for at in range(0, len(windows), self._at_once)
-            ]
-        return computed[0] if len(computed) == 1 else np.concatenate(computed)
+            return in_parts(self._probabilities, windows, self._at_once)
 
     def _probabilities(self, windows: npt.NDArray[np.int32]) -> Float32:
         network, units = self._network, self._network.units

@@ -15,9 +15,9 @@ from pi_runtime.backends.base import Session
 from pi_runtime.backends.in_flight import (
     NO_LOGIT,
     Float32,
-    GroupState,
     Ids,
     InFlightSession,
+    RingState,
     start_state,
 )
 from pi_runtime.backends.onnx.graph import Graph
@@ -53,7 +53,7 @@ class _OnnxInFlightSession(InFlightSession["_OnnxGroup"]):
         return group.step(ids)
 
 
-class _OnnxGroup(GroupState):
+class _OnnxGroup(RingState):
     """State arrays [T, streams, width], in which a window keeps its row while it ages."""
 
     def __init__(self, backend: OnnxInFlight, streams: int) -> None:
@@ -61,7 +61,7 @@ class _OnnxGroup(GroupState):
         self._session = backend.inference
         self._ids = np.zeros(streams, np.int32)
         self._oldest = np.zeros(1, np.int64)
-        """The row of the window that the next token completes."""
+        """`oldest`, as the step reads it."""
         self._answer = np.empty((streams, backend.network.classes), np.float32)
         names, fresh = zip(*state_parts(backend.network), strict=True)
         self._fresh: tuple[Float32, ...] = fresh
@@ -92,23 +92,14 @@ class _OnnxGroup(GroupState):
         self._session.run_with_iobinding(self._step)
         self._state, self._next = self._next, self._state
         self._step, self._step_back = self._step_back, self._step
-        oldest = int(self._oldest[0])
         for part, fresh in zip(self._state, self._fresh, strict=True):
-            part[oldest] = fresh
-        self._oldest[0] = (oldest + 1) % len(self._state[0])
+            part[self.oldest] = fresh
+        self._oldest[0] = self.oldest = (self.oldest + 1) % len(self._state[0])
         return self._answer
 
     def parts(self) -> list[Float32]:
         """See `GroupState`."""
         return self._state
-
-    def take(self, stream: int) -> list[Float32]:
-        """See `GroupState`. Oldest first, as `put` wants it."""
-        return [np.roll(part, -self._oldest[0], axis=0) for part in super().take(stream)]
-
-    def put(self, stream: int, state: list[Float32]) -> None:
-        """See `GroupState`."""
-        super().put(stream, [np.roll(part, self._oldest[0], axis=0) for part in state])
 
 
 def state_parts(network: Network) -> list[tuple[str, Float32]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pi_runtime.backends.onnx.graph import Graph
-from pi_runtime.backends.tflite.interpreter import quiet_stderr
+from pi_runtime.backends.quiet import quiet_stderr
 from pi_runtime.errors import BackendError
 
 

@@ -11,7 +11,7 @@ from pi_runtime.backends.base import Session
 from pi_runtime.backends.in_flight import Float32
 from pi_runtime.backends.onnx.graph import Graph
 from pi_runtime.backends.onnx.runtime import open_session
-from pi_runtime.backends.whole_window import WholeWindowSession, windows_at_once
+from pi_runtime.backends.whole_window import WholeWindowSession, in_parts, windows_at_once
 from pi_runtime.model.network import FloatArray, Lstm, Network
 
 WINDOWS = 16
@@ -34,12 +34,12 @@ class OnnxWholeWindow:
 
     def whole_windows(self, windows: npt.NDArray[np.int32]) -> Float32:
         """See `WholeWindowBackend`."""
-        parts = (
-            np.ascontiguousarray(windows[at : at + self._at_once].T, np.int32)
-            for at in range(0, len(windows), self._at_once)
-        )
-        computed = [self._session.run(None, {"window": part})[0] for part in parts]
-        return computed[0] if len(computed) == 1 else np.concatenate(computed)
+        return in_parts(self._probabilities, windows, self._at_once)
+
+    def _probabilities(self, windows: npt.NDArray[np.int32]) -> Float32:
+        window = np.ascontiguousarray(windows.T, np.int32)
+        probabilities: Float32 = self._session.run(None, {"window": window})[0]
+        return probabilities
 
 
 def window_graph(network: Network, max_length: int) -> Graph:

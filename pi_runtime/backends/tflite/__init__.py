@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pi_runtime.backends.base import Backend
+from pi_runtime.backends.quiet import quiet_stderr
 from pi_runtime.backends.tflite.in_flight import TfliteInFlight
-from pi_runtime.backends.tflite.interpreter import installed_interpreter, quiet_stderr
+from pi_runtime.backends.tflite.interpreter import installed_interpreter
 from pi_runtime.backends.tflite.whole_window import TfliteWholeWindow
 from pi_runtime.errors import BackendError, shown
 from pi_runtime.model.file import ModelFile

@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pi_runtime.backends.in_flight import Float32
-from pi_runtime.backends.selfcheck import distances
-from pi_runtime.backends.tflite.interpreter import quiet_stderr
+from pi_runtime.backends.quiet import quiet_stderr
+from pi_runtime.backends.selfcheck import distances, within
 from pi_runtime.backends.tflite.pool import Locked
 from pi_runtime.backends.tflite.unrolled import unrolled
 from pi_runtime.backends.whole_window import in_groups
@@ -100,5 +100,4 @@ def compiled(model: ModelFile, streams: int, threads: int) -> CompiledWindows | 
         found = distances(in_groups(windows, golden.windows, streams), golden)
     except Exception:  # noqa: BLE001 - LiteRT raises whatever it likes
         return None
-    pairs = zip(found, golden.tolerances, strict=True)
-    return windows if all(distance <= tolerance for distance, tolerance in pairs) else None
+    return windows if within(found, golden.tolerances) else None

@@ -24,7 +24,8 @@ from pi_runtime.backends.in_flight import (
     Ids,
     InFlightSession,
 )
-from pi_runtime.backends.tflite.interpreter import ordered_indices, quiet_stderr
+from pi_runtime.backends.quiet import quiet_stderr
+from pi_runtime.backends.tflite.interpreter import ordered_indices
 from pi_runtime.backends.tflite.pool import Locked, Pool
 from pi_runtime.errors import BackendError
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import os
 import re
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pi_runtime.errors import BackendError
@@ -42,24 +39,6 @@ def installed_interpreter() -> Callable[..., Any]:
         )
     interpreter: Callable[..., Any] = importlib.import_module(runtime).Interpreter
     return interpreter
-
-
-_stderr = threading.RLock()  # what is released while another is loaded is quiet as well
-
-
-@contextlib.contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """Keep the interpreter's messages about loading off stderr."""
-    with _stderr:  # descriptor 2 belongs to the whole process
-        saved = os.dup(2)
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 2)
-        os.close(null)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
 
 
 def ordered_indices(details: Sequence[dict[str, Any]]) -> list[int]:

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from pi_runtime.backends.base import Session
 from pi_runtime.backends.in_flight import GROUP, Float32
-from pi_runtime.backends.tflite.interpreter import ordered_indices, quiet_stderr
+from pi_runtime.backends.quiet import quiet_stderr
+from pi_runtime.backends.tflite.interpreter import ordered_indices
 from pi_runtime.backends.tflite.pool import Locked, Pool
 from pi_runtime.backends.whole_window import WholeWindowSession, in_groups
 
