@@ -6,8 +6,7 @@ row a has read a tokens. A token moves every row on by one step, with one matrix
 the oldest row is complete and gives the distribution; a fresh, zero row enters. The attention
 average runs along, per row, as (maximum, denominator, numerator).
 
-Several streams share a product as a group. A group is small: enough rows for a dense product, few
-enough that its state stays in the cache.
+Several streams share a product as a group, whose size depends on the network (`group_size`).
 """
 
 from __future__ import annotations
@@ -24,11 +23,26 @@ Float32 = npt.NDArray[np.float32]
 Ids = Sequence[int] | npt.NDArray[np.int32]
 """Token ids, one per stream of a group."""
 
-GROUP = 4
-"""Streams in a full group."""
+SMALL_GROUP = 4
+"""Streams that any network computes at once: enough rows for a dense product."""
+
+LARGE_GROUP = 64
+"""The most that one does."""
 
 NO_LOGIT = -1e30
 """The running maximum of a row that has read nothing."""
+
+
+def group_size(weights: int, state: int) -> int:
+    """Return the streams of a full group, given the bytes of the weights and of a stream's state.
+
+    A step reads the weights once for a group, and the state of each of its streams. A larger group
+    reads less until the weights are the smaller part; a smaller one stays in the cache.
+    """
+    size = SMALL_GROUP
+    while size < LARGE_GROUP and 2 * size * state < weights:
+        size *= 2
+    return size
 
 
 class GroupState(ABC):
@@ -75,8 +89,12 @@ G = TypeVar("G", bound=GroupState)
 class InFlightSession(ABC, Generic[G]):
     """Streams in groups. Subclasses say what a group is and how it steps."""
 
-    def __init__(self, streams: int, start: list[Float32] | None) -> None:
-        """Begin with `start` as the state of an empty window, or with rows that read nothing."""
+    def __init__(self, streams: int, start: list[Float32] | None, weights: int) -> None:
+        """Begin with `start` as the state of an empty window, or with rows that read nothing.
+
+        `weights` are the bytes that a step reads of them.
+        """
+        self._full = group_size(weights, sum(part.nbytes for part in start or ()))
         self._groups: list[G] = []
         self._start = start
         self.reorder([None] * streams)
@@ -91,7 +109,7 @@ class InFlightSession(ABC, Generic[G]):
 
     def reorder(self, sources: Sequence[int | None]) -> None:
         """See `Session`."""
-        old, size = self._groups, min(GROUP, len(sources))
+        old, size = self._groups, self._size(len(sources))
         count = -(-len(sources) // size)
         keep = bool(old) and old[0].streams == size
         moved = {
@@ -106,6 +124,13 @@ class InFlightSession(ABC, Generic[G]):
             if state is not None:
                 self._groups[i // size].put(i % size, state)
         self._streams = len(sources)
+
+    def _size(self, streams: int) -> int:
+        """Return the size of the groups of so many streams; not each number has one of its own."""
+        size = min(streams, SMALL_GROUP)
+        while size < min(streams, self._full):
+            size *= 2
+        return size
 
     def step(self, token_ids: Sequence[int]) -> Float32:
         """See `Session`."""

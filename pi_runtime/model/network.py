@@ -65,6 +65,11 @@ class Network:
         return self.layers[0][0].units
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(array.nbytes for array in self.arrays().values())
+
+    @property
     def bidirectional(self) -> bool:
         """Whether the layers also read the window backward."""
         return len(self.layers[0]) == 2

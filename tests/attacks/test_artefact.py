@@ -186,7 +186,8 @@ def test_an_endless_graph(converted: Converter, tmp_path: Path) -> None:
     """A loop that adds 0 to its counter: the interpreter never came back."""
     both_ways = converted.small("small-both-ways", NETWORKS["both-ways"], LENGTH).read_bytes()
     forged = graphs.endless(both_ways)
-    assert_refused(forged, tmp_path, "does not come to an end in the TFLite interpreter")
+    reason = "does not come to an end in the TFLite interpreter"
+    assert_refused(forged, tmp_path, reason, "--backend", "tflite")
     code, said, _ = generate(forged, tmp_path, "--backend", "numpy")
     assert code == 0, said
 

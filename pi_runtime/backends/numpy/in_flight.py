@@ -13,7 +13,7 @@ from pi_runtime.backends.in_flight import (
     RingState,
     start_state,
 )
-from pi_runtime.backends.numpy.gates import Gates, for_tanh, softmax
+from pi_runtime.backends.numpy.gates import Gates, for_tanh, output_layer
 from pi_runtime.model.network import EPSILON, Network
 
 
@@ -106,7 +106,7 @@ class _NumpyInFlightSession(InFlightSession[_NumpyGroup]):
         self._weights = weights
         self._workspaces: dict[int, _Workspace] = {}
         """By the streams of a group."""
-        super().__init__(streams, start)
+        super().__init__(streams, start, weights.network.nbytes)
 
     def _new_group(self, streams: int) -> _NumpyGroup:
         if streams not in self._workspaces:
@@ -129,7 +129,7 @@ class _NumpyInFlightSession(InFlightSession[_NumpyGroup]):
             begin, end = end - units, end + 1 + units
         average = self._attend(group, embedded, work)
         group.renew_oldest()
-        return softmax(average @ network.output_kernel + network.output_bias)
+        return output_layer(network, average)
 
     def _attend(self, group: _NumpyGroup, embedded: Float32, work: _Workspace) -> Float32:
         """Take a step's features into the running attention average; return the complete one."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pi_runtime.backends.base import Session
 from pi_runtime.backends.in_flight import Float32
 from pi_runtime.backends.numpy.cell import Cell, for_cell
-from pi_runtime.backends.numpy.gates import softmax
+from pi_runtime.backends.numpy.gates import output_layer
 from pi_runtime.backends.whole_window import WholeWindowSession, in_parts, windows_at_once
 from pi_runtime.model.network import EPSILON, Lstm, Network
 
@@ -75,7 +75,7 @@ class NumpyWholeWindow:
         weights /= weights.sum(axis=0) + np.float32(EPSILON)
         average = np.concatenate([np.einsum("tf...,t...->f...", f, weights) for f in features])
         rows = average.T.reshape(len(windows), -1)
-        return softmax(rows @ network.output_kernel + network.output_bias)
+        return output_layer(network, rows)
 
 
 class _Direction:

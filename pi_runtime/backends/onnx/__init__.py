@@ -25,7 +25,7 @@ def load(model: ModelFile, threads: int = 1) -> Backend:
         ModelFileError: an array does not lie where the manifest says it does.
     """
     network = model.network()
-    if sum(array.nbytes for array in network.arrays().values()) > MAX_BYTES:
+    if network.nbytes > MAX_BYTES:
         raise cannot_run(model, "it takes less than 2 GiB of weights")
     try:
         return onnx_backend(network, model.config.max_length, threads)

@@ -44,7 +44,7 @@ class OnnxInFlight:
 class _OnnxInFlightSession(InFlightSession["_OnnxGroup"]):
     def __init__(self, backend: OnnxInFlight, streams: int, start: list[Float32] | None) -> None:
         self._backend = backend
-        super().__init__(streams, start)
+        super().__init__(streams, start, backend.network.nbytes)
 
     def _new_group(self, streams: int) -> _OnnxGroup:
         return _OnnxGroup(self._backend, streams)

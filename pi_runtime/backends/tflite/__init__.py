@@ -9,7 +9,7 @@ from pi_runtime.backends.base import Backend
 from pi_runtime.backends.quiet import quiet_stderr
 from pi_runtime.backends.tflite.in_flight import TfliteInFlight
 from pi_runtime.backends.tflite.interpreter import installed_interpreter
-from pi_runtime.backends.tflite.whole_window import TfliteWholeWindow
+from pi_runtime.backends.tflite.whole_window import SETTLED, TfliteWholeWindow
 from pi_runtime.errors import BackendError, shown
 from pi_runtime.model.file import ModelFile
 
@@ -42,8 +42,13 @@ def cannot_run(model: ModelFile, reason: str) -> BackendError:
     )
 
 
-def build(model: ModelFile, threads: int, interpreter: Callable[..., Any]) -> Backend:
-    """Return the TFLite backend; whatever the interpreter raises is raised."""
+def build(
+    model: ModelFile, threads: int, interpreter: Callable[..., Any], *, compiling: bool = True
+) -> Backend:
+    """Return the TFLite backend; whatever the interpreter raises is raised.
+
+    Unless `compiling`, all that it ever runs is the file's own graph.
+    """
 
     def make(threads: int) -> Any:
         with quiet_stderr():
@@ -51,12 +56,13 @@ def build(model: ModelFile, threads: int, interpreter: Callable[..., Any]) -> Ba
             return interpreter(model_content=model.content, num_threads=threads)
 
     def compile_(streams: int) -> CompiledWindows | None:
-        if not interpreter.__module__.startswith("ai_edge_litert"):
+        if not compiling or not interpreter.__module__.startswith("ai_edge_litert"):
             return None
         from pi_runtime.backends.tflite import compiled
 
         return compiled.compiled(model, streams, threads)
 
     if model.config.rnn_bidirectional:
-        return TfliteWholeWindow(lambda: make(threads), compile_, threads)
-    return TfliteInFlight(make, threads, model.config.rnn_layers)
+        settled = SETTLED[model.manifest.quantization]
+        return TfliteWholeWindow(lambda: make(threads), compile_, threads, settled)
+    return TfliteInFlight(make, threads, model.config.rnn_layers, len(model.flatbuffer))

@@ -169,11 +169,13 @@ class TfliteInFlight:
 
     name = "tflite"
 
-    def __init__(self, make: Callable[[int], Any], threads: int, layers: int) -> None:
+    def __init__(self, make: Callable[[int], Any], threads: int, layers: int, weights: int) -> None:
         """Begin with what `make` returns, an interpreter of so many threads.
 
         A single group shares its products among the threads; of several, each thread steps one.
+        `weights` are the bytes of them in the file.
         """
+        self.weights = weights
         self.pool = Pool(lambda: _InFlightInterpreter(make(threads), layers), threads)
         self.crew: Crew | None = None
         if threads > 1:
@@ -202,7 +204,7 @@ class Crew:
 class _TfliteInFlightSession(InFlightSession[_TfliteGroup]):
     def __init__(self, backend: TfliteInFlight, streams: int, start: list[Float32]) -> None:
         self._backend = backend
-        super().__init__(streams, start)
+        super().__init__(streams, start, backend.weights)
 
     def _new_group(self, streams: int) -> _TfliteGroup:
         return _TfliteGroup(self._backend.nothing_read(streams), streams)

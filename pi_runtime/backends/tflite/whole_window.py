@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pi_runtime.backends.base import Session
-from pi_runtime.backends.in_flight import GROUP, Float32
+from pi_runtime.backends.in_flight import Float32
 from pi_runtime.backends.quiet import quiet_stderr
 from pi_runtime.backends.tflite.interpreter import ordered_indices
 from pi_runtime.backends.tflite.pool import Locked, Pool
@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     from pi_runtime.backends.tflite.compiled import CompiledWindows
 
 
-LARGE_GROUP = 16
-"""Windows computed at once if there are as many: more rows gain nothing in a product."""
+SMALL_GROUP, LARGE_GROUP = 4, 16
+"""Windows computed at once, if there are several, and if there are as many as the larger one: more
+rows gain nothing in a product."""
 
-SETTLED = 500
+SETTLED = {"float32": 500, "int8": 0}
 """After so many windows they are compiled. That takes as long as it saves in about as many, so a
-text alone stays in the interpreter, and a service does not."""
+text alone stays in the interpreter, and a service does not.
+
+In int8 the two round differently, and a seed's text would depend on what was computed before it:
+there the first window is compiled already."""
 
 
 class TfliteWholeWindow:
@@ -41,15 +45,20 @@ class TfliteWholeWindow:
         make: Callable[[], Any],
         compile_: Callable[[int], CompiledWindows | None],
         threads: int,
+        settled: int,
     ) -> None:
-        """Begin with an interpreter; `compile_` gives so many windows at once, if it can."""
+        """Begin with an interpreter; `compile_` gives so many windows at once, if it can.
+
+        That is tried once `settled` windows have been computed.
+        """
         self._make = make
         self._compile = compile_
         self._threads = threads
+        self._settled = settled
         self._growing = threading.Lock()
         # By the windows that are computed at once:
         self._pools: dict[int, Pool[_WindowInterpreter]] = {}
-        self._compiled: dict[int, CompiledWindows] = {}
+        self._compiled: dict[int, CompiledWindows | None] = {}
         self._computed: dict[int, int] = {}
         (first,) = self._pool(1).members
         self._length = first.max_length
@@ -62,7 +71,7 @@ class TfliteWholeWindow:
     def whole_windows(self, windows: npt.NDArray[np.int32]) -> Float32:
         """See `WholeWindowBackend`."""
         streams = len(windows)
-        size = 1 if streams == 1 else GROUP if streams < LARGE_GROUP else LARGE_GROUP
+        size = 1 if streams == 1 else SMALL_GROUP if streams < LARGE_GROUP else LARGE_GROUP
         place = self._acquire(size, streams)
         try:
             return in_groups(place, windows, size)
@@ -79,11 +88,11 @@ class TfliteWholeWindow:
 
     def _compiled_if_settled(self, size: int, streams: int) -> CompiledWindows | None:
         with self._growing:
-            before = self._computed.get(size, 0)
-            self._computed[size] = before + streams
-            if before < SETTLED <= before + streams and (found := self._compile(size)):
-                self._compiled[size] = found
-                self._pools.pop(size, None)
+            self._computed[size] = self._computed.get(size, 0) + streams
+            if size not in self._compiled and self._computed[size] >= self._settled:
+                self._compiled[size] = self._compile(size)
+                if self._compiled[size]:
+                    self._pools.pop(size, None)
             return self._compiled.get(size)
 
     def _pool(self, size: int) -> Pool[_WindowInterpreter]:
