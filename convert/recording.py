@@ -11,7 +11,8 @@ from pi_runtime.backends.base import Backend, Session
 from pi_runtime.backends.numpy import numpy_backend
 from pi_runtime.generation.decoding import decode
 from pi_runtime.generation.params import SamplingParams
-from pi_runtime.generation.sampling import Sampler, random_stream
+from pi_runtime.generation.random_stream import random_stream
+from pi_runtime.generation.sampling import Sampler
 from pi_runtime.generation.sequence import SampledSequence
 from pi_runtime.model.manifest import Config
 from pi_runtime.model.network import Network

@@ -34,7 +34,8 @@ from pi_runtime.generation.decoding import decode
 from pi_runtime.generation.defaults import MAX_GEN_LENGTH
 from pi_runtime.generation.generator import TextGenerator
 from pi_runtime.generation.params import SamplingParams
-from pi_runtime.generation.sampling import Sampler, random_stream
+from pi_runtime.generation.random_stream import random_stream
+from pi_runtime.generation.sampling import Sampler
 from pi_runtime.generation.sequence import SampledSequence
 from pi_runtime.model.file import ModelFile
 from pi_runtime.model.manifest import Config, Golden

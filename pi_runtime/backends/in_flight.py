@@ -36,11 +36,12 @@ NO_LOGIT = -1e30
 def group_size(weights: int, state: int) -> int:
     """Return the streams of a full group, given the bytes of the weights and of a stream's state.
 
-    A step reads the weights once for a group, and the state of each of its streams. A larger group
-    reads less until the weights are the smaller part; a smaller one stays in the cache.
+    A step reads the weights once for a group; a stream's state it reads and writes, to compute and
+    to move it on. A larger group gains until the weights are the smaller part; a smaller one stays
+    in the cache.
     """
     size = SMALL_GROUP
-    while size < LARGE_GROUP and 2 * size * state < weights:
+    while size < LARGE_GROUP and 4 * size * state < weights:
         size *= 2
     return size
 

@@ -131,8 +131,9 @@ def write_shards(args: argparse.Namespace, sampling: dict[str, Any]) -> None:
 
 def _plan(args: argparse.Namespace, model: ModelFile, sampling: dict[str, Any]) -> Plan:
     from pi_runtime.generation.params import SamplingParams
+    from pi_runtime.generation.random_stream import random_seed
     from pi_runtime.generation.redrawing import acceptance
-    from pi_runtime.generation.sampling import Sampler, random_seed
+    from pi_runtime.generation.sampling import Sampler
     from pi_runtime.many.plan import SHARD_SIZE, Plan
 
     params = SamplingParams(**sampling)

@@ -60,7 +60,7 @@ class ModelSource:
         # Here, not above: --help, a mistyped option and the service's reply need no NumPy.
         from pi_runtime.generation.generator import TextGenerator
         from pi_runtime.generation.params import SamplingParams
-        from pi_runtime.generation.sampling import random_seed
+        from pi_runtime.generation.random_stream import random_seed
 
         self._params = SamplingParams
         self.generator = TextGenerator.load(self.path, args.backend, args.threads)

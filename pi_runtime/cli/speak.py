@@ -292,7 +292,7 @@ def _generated(args: argparse.Namespace) -> tuple[Iterator[str], Iterable[str]]:
     """Return the texts in pieces, one after the other, and the model's vocabulary."""
     from pi_runtime.generation.generator import TextGenerator
     from pi_runtime.generation.params import SamplingParams
-    from pi_runtime.generation.sampling import random_seed
+    from pi_runtime.generation.random_stream import random_seed
 
     generator = TextGenerator.load(model_path(args.model), args.backend, args.threads)
     if generator.fallback_reason:

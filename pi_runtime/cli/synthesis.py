@@ -74,7 +74,7 @@ class SynthesisSource:
         paths = [model_path(args.model), *args.synthesize]
         # Here, not above: see `ModelSource`.
         from pi_runtime.generation.generator import TextGenerator
-        from pi_runtime.generation.sampling import random_seed
+        from pi_runtime.generation.random_stream import random_seed
 
         self.generators = [TextGenerator.load(path, args.backend, args.threads) for path in paths]
         self.backend = ", ".join(dict.fromkeys(each.backend.name for each in self.generators))

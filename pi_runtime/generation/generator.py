@@ -18,8 +18,9 @@ from pi_runtime.generation.decoding import decode
 from pi_runtime.generation.defaults import MAX_GEN_LENGTH, SCHEDULE
 from pi_runtime.generation.drawn import DrawnText
 from pi_runtime.generation.params import SamplingParams, Temperature
+from pi_runtime.generation.random_stream import random_seed, random_stream
 from pi_runtime.generation.redrawing import Accept, RedrawnSequence, acceptance, rejection
-from pi_runtime.generation.sampling import Sampler, random_seed, random_stream
+from pi_runtime.generation.sampling import Sampler
 from pi_runtime.generation.sequence import SampledSequence
 from pi_runtime.model.file import ModelFile
 from pi_runtime.model.manifest import Config

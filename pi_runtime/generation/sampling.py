@@ -1,14 +1,12 @@
 """From probabilities to the next token: textgenrnn's sampler, draw for draw, and its options.
 
 Source: `textgenrnn_sample` in textgenrnn 2.0.0 (utils.py), which samples in float64 with
-`numpy.random.multinomial`. NumPy keeps `RandomState`'s stream frozen but for weights of 0 (see
-`_drawn`), so the same seed draws the same tokens under every NumPy version.
+`numpy.random.multinomial` (see `random_stream`).
 """
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +15,7 @@ import numpy.typing as npt
 from pi_runtime.errors import UsageError
 from pi_runtime.generation import warpers
 from pi_runtime.generation.params import SamplingParams
+from pi_runtime.generation.random_stream import RandomStream
 from pi_runtime.model.network import EPSILON
 from pi_runtime.model.vocabulary import START, Vocabulary
 
@@ -47,7 +46,7 @@ class Sampler:
         token_ids: Sequence[int],
         length: int,
         limit: int,
-        random: np.random.RandomState,
+        random: RandomStream,
     ) -> int:
         """Draw the id of the next token of a text.
 
@@ -62,7 +61,7 @@ class Sampler:
             with np.errstate(over="ignore"):  # by a temperature of next to nothing
                 logits = (logits - logits.max()) / temperature
             weights = warpers.probabilities(logits)
-            return _drawn(weights, random)
+            return random.choose(weights)
         token_id = sample(probabilities, temperature, random)
         if token_id not in self.vocabulary:
             # A gap in the vocabulary: textgenrnn fails with a KeyError here.
@@ -123,9 +122,7 @@ def _mask(params: SamplingParams, vocabulary: Vocabulary) -> npt.NDArray[np.bool
     return mask
 
 
-def sample(
-    probabilities: npt.NDArray[np.float32], temperature: float, random: np.random.RandomState
-) -> int:
+def sample(probabilities: npt.NDArray[np.float32], temperature: float, random: RandomStream) -> int:
     """Draw a token id from `probabilities` float32[V].
 
     Temperature 0 takes the likeliest. Id 0 is padding and is never returned: where 0 is drawn,
@@ -136,23 +133,10 @@ def sample(
         token_id = int(probabilities.argmax())
     else:
         weights = _sharpened(probabilities, temperature)
-        token_id = _drawn(weights, random)
+        token_id = random.choose(weights)
         if token_id == 0:
             token_id = int(np.argsort(weights)[-2])
     return token_id or 1 + int(np.argmax(probabilities[1:]))
-
-
-def _drawn(weights: npt.NDArray[np.float64], random: np.random.RandomState) -> int:
-    """Draw an id by weights [V], which sum to 1, as NumPy 1 does.
-
-    For a weight of 0 NumPy 2 takes a number from the stream and NumPy 1 none. The last id's takes
-    none in either: it is drawn if none before it was.
-    """
-    if weights.all():
-        return int(random.multinomial(1, weights).argmax())
-    kept = weights != 0
-    kept[-1] = True
-    return int(kept.nonzero()[0][random.multinomial(1, weights[kept]).argmax()])
 
 
 def _sharpened(
@@ -176,22 +160,3 @@ def _logits(probabilities: npt.NDArray[np.float32], temperature: float) -> warpe
     np.log(logits, out=logits)
     logits /= temperature
     return logits
-
-
-def random_seed() -> int:
-    """Return a fresh seed, 0 … 2³² - 1, from the system's entropy."""
-    return int.from_bytes(os.urandom(4), "little")
-
-
-def random_stream(seed: int, index: int = 0, redraw: int = 0) -> np.random.RandomState:
-    """Return the random stream of text `index` under `seed`, or of one of its redraws, from 1 on.
-
-    Text 0 draws what textgenrnn draws after `numpy.random.seed(seed)`. Every further text has a
-    stream of its own, so that it does not depend on how many texts are made or in which order; so
-    has every redraw, so that a rejected text does not move the others.
-    """
-    if index == redraw == 0:
-        return np.random.RandomState(seed)
-    # Zeros at the end change nothing here: a text's stream is that of its redraw 0.
-    sequence = np.random.SeedSequence([seed, index, redraw])
-    return np.random.RandomState(np.random.MT19937(sequence))

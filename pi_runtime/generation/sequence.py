@@ -19,6 +19,7 @@ from pi_runtime.generation.filters import (
     TextFilter,
     WordFilter,
 )
+from pi_runtime.generation.random_stream import RandomStream
 from pi_runtime.generation.sampling import Sampler
 from pi_runtime.model.vocabulary import START, Vocabulary
 
@@ -115,7 +116,7 @@ class SampledSequence(Sequence):
         sampler: Sampler,
         max_length: int,
         prefix: str | None,
-        random: np.random.RandomState,
+        random: RandomStream,
     ) -> None:
         self._sampler = sampler
         self._random = random

@@ -16,8 +16,6 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-import numpy as np
-
 from pi_runtime import checks
 from pi_runtime.errors import UsageError
 from pi_runtime.files import whole_lines
@@ -26,7 +24,8 @@ from pi_runtime.generation.defaults import MAX_GEN_LENGTH, STOP_TOKENS, SYNTHESI
 from pi_runtime.generation.drawn import DrawnText
 from pi_runtime.generation.generator import TextGenerator
 from pi_runtime.generation.params import SamplingParams, Temperature
-from pi_runtime.generation.sampling import Sampler, random_seed, random_stream
+from pi_runtime.generation.random_stream import RandomStream, random_seed, random_stream
+from pi_runtime.generation.sampling import Sampler
 from pi_runtime.generation.sequence import ChosenSequence, Probabilities
 from pi_runtime.model.vocabulary import START, clean_up, space_punctuation
 
@@ -185,7 +184,7 @@ class _Writer:
         generator: TextGenerator,
         params: SamplingParams,
         stops: frozenset[str],
-        random: np.random.RandomState,
+        random: RandomStream,
     ) -> None:
         self._backend = generator.backend
         self._vocabulary = generator.vocabulary

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pi_runtime.backends.reference import window_attention
+from pi_runtime.generation.random_stream import RandomStream
 from pi_runtime.generation.sampling import Sampler
 from pi_runtime.generation.sequence import Probabilities, SampledSequence
 from pi_runtime.model.network import Network
@@ -70,7 +71,7 @@ class TracedSequence(SampledSequence):
         sampler: Sampler,
         max_length: int,
         prefix: str | None,
-        random: np.random.RandomState,
+        random: RandomStream,
     ) -> None:
         self.steps: list[Step] = []
         self.given = sampler.vocabulary.split(prefix) if prefix else []

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 from pi_runtime.errors import Error, RejectedError, shown
-from pi_runtime.generation.sampling import random_seed
+from pi_runtime.generation.random_stream import random_seed
 from pi_runtime.service.events import Events
 from pi_runtime.service.fair_lock import FairLock
 from pi_runtime.service.heartbeat import Heartbeat

@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pi_runtime.generation.params import SamplingParams
-from pi_runtime.generation.sampling import Sampler, random_stream
+from pi_runtime.generation.random_stream import random_stream
+from pi_runtime.generation.sampling import Sampler
 from pi_runtime.generation.trace import TracedSequence
 from pi_runtime.model.vocabulary import START, Vocabulary
 from tests.helpers.commands import ROOT, program, run_command
@@ -122,8 +123,9 @@ def test_a_page_is_small(word_level: bool) -> None:
     vocabulary = Vocabulary(
         {word: n for n, word in enumerate(words, 1)}, kinds + 1, word_level=word_level
     )
-    random = random_stream(0)
-    sequence = TracedSequence(Sampler(SamplingParams(1.0, 260), vocabulary), 40, None, random)
+    random = np.random.RandomState(1)
+    sampler = Sampler(SamplingParams(1.0, 260), vocabulary)
+    sequence = TracedSequence(sampler, 40, None, random_stream(0))
     while not sequence.done:
         sequence.next_id()
         powers = random.standard_exponential(kinds + 1) ** 4

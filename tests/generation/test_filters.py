@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pi_runtime.generation.filters import LineBreakFilter
 from pi_runtime.generation.params import SamplingParams
-from pi_runtime.generation.sampling import Sampler, random_stream
+from pi_runtime.generation.random_stream import random_stream
+from pi_runtime.generation.sampling import Sampler
 from pi_runtime.generation.sequence import SampledSequence
 from pi_runtime.model.vocabulary import Vocabulary
 from pi_runtime.sentences import split_sentences

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from pi_runtime import RejectedError, SamplingParams, TextGenerator, UsageError
 from pi_runtime.backends.numpy import numpy_backend
 from pi_runtime.generation.decoding import decode
-from pi_runtime.generation.sampling import random_stream
+from pi_runtime.generation.random_stream import random_stream
 from tests.helpers.texts import LENGTH, NETWORK, reference_generator
 
 HOT = SamplingParams(1.0, 15)
@@ -52,13 +53,15 @@ def test_a_rejected_text_does_not_move_the_others(
 
 
 def test_each_draw_of_each_text_has_a_random_stream_of_its_own() -> None:
-    states = {
-        random_stream(seed, index, redraw).randint(2**62)
+    even = np.full(100, 1 / 100)
+    streams = [
+        random_stream(seed, index, redraw)
         for seed in range(5)
         for index in range(20)
         for redraw in range(20)
-    }
-    assert len(states) == 5 * 20 * 20
+    ]
+    firsts = {tuple(stream.choose(even) for _ in range(10)) for stream in streams}
+    assert len(firsts) == 5 * 20 * 20
 
 
 def test_the_draws_of_a_text_do_not_depend_on_what_is_rejected() -> None:

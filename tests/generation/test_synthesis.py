@@ -16,7 +16,8 @@ from pi_runtime import SamplingParams, TextGenerator, UsageError, synthesize, sy
 from pi_runtime.backends.numpy import numpy_backend
 from pi_runtime.backends.reference import window_probabilities
 from pi_runtime.generation.defaults import SYNTHESIS_SCHEDULE
-from pi_runtime.generation.sampling import random_stream, sample
+from pi_runtime.generation.random_stream import RandomStream, random_stream
+from pi_runtime.generation.sampling import sample
 from pi_runtime.generation.synthesis import OPTIONS, synthesized
 from pi_runtime.model.network import Network
 from pi_runtime.model.vocabulary import Vocabulary, clean_up, space_punctuation
@@ -54,7 +55,7 @@ def textgenrnn_turn(
     temperature: Sequence[float],
     limit: int,
     stops: Sequence[str],
-    random: np.random.RandomState,
+    random: RandomStream,
 ) -> tuple[str, bool]:
     """`textgenrnn_generate(synthesize=True)`, spelled out: a whole window for every token."""
     known = model.vocabulary

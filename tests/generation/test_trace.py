@@ -17,7 +17,8 @@ from pi_runtime import SamplingParams, TextGenerator
 from pi_runtime.backends.numpy import numpy_backend
 from pi_runtime.backends.reference import window_attention, window_probabilities
 from pi_runtime.generation.decoding import decode
-from pi_runtime.generation.sampling import Sampler, random_stream
+from pi_runtime.generation.random_stream import random_stream
+from pi_runtime.generation.sampling import Sampler
 from pi_runtime.generation.trace import TOP, Step, TracedSequence
 from pi_runtime.model.vocabulary import START, Vocabulary
 from tests.generation.test_option_combinations import combinations

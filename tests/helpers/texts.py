@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pi_runtime import TextGenerator
 from pi_runtime.backends.reference import ReferenceBackend
 from pi_runtime.generation.defaults import SCHEDULE
-from pi_runtime.generation.sampling import random_stream, sample
+from pi_runtime.generation.random_stream import random_stream
+from pi_runtime.generation.sampling import sample
 from pi_runtime.model.vocabulary import Vocabulary
 from tests.helpers.checkpoints import config_of, small_network, small_vocab
 

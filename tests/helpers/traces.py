@@ -9,7 +9,8 @@ import numpy as np
 
 from pi_runtime.cli.trace_page import trace_page
 from pi_runtime.generation.params import SamplingParams
-from pi_runtime.generation.sampling import Sampler, random_stream
+from pi_runtime.generation.random_stream import random_stream
+from pi_runtime.generation.sampling import Sampler
 from pi_runtime.generation.trace import TracedSequence
 from pi_runtime.model.vocabulary import START, Vocabulary
 

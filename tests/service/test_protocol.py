@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pi_runtime import checks
 from pi_runtime.errors import UsageError
 from pi_runtime.generation.params import SamplingParams
+from pi_runtime.generation.random_stream import random_stream
 from pi_runtime.generation.sampling import sample
 from pi_runtime.service.limits import (
     LETTERS,
@@ -99,7 +100,7 @@ def test_what_only_looks_like_a_request_is_refused_with_the_reason(line: bytes, 
 
 def test_the_least_temperature_is_computed_and_less_is_refused() -> None:
     """Below it `log(p + 1e-7) / t` overflows, and the sampler would divide nothing by nothing."""
-    random = np.random.RandomState(1)
+    random = random_stream(1)
     for probabilities in ([0.0, 0.5, 0.3, 0.2], [0.0, 1.0, 0.0, 0.0], [0.4, 0.6, 0.0, 0.0]):
         drawn = sample(np.array(probabilities, np.float32), checks.LEAST_TEMPERATURE, random)
         assert drawn == 1

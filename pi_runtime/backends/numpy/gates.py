@@ -1,4 +1,4 @@
-"""The arithmetic that both kinds of network share: a step's gates, and the output layer."""
+"""A step's gates, which both kinds of network share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pi_runtime.backends.in_flight import Float32
-from pi_runtime.model.network import FloatArray, Network
+from pi_runtime.model.network import FloatArray
 
 HALF = np.float32(0.5)
 
@@ -46,22 +46,3 @@ class Gates:
         np.add(cell, self._scratch, out=cell)
         np.tanh(cell, out=self._scratch)
         np.multiply(self._output, self._scratch, out=output)
-
-
-FEW_ROWS, LARGE_MATRIX = 16, 1 << 20
-"""For a product of fewer rows with a matrix of more values, BLAS copies the matrix first: that is
-slower than to read it once for each row."""
-
-
-def output_layer(network: Network, average: Float32) -> Float32:
-    """Return the probabilities [streams, V] after complete attention averages [streams, F]."""
-    kernel = network.output_kernel
-    if kernel.size > LARGE_MATRIX and len(average) < FEW_ROWS:
-        logits: Float32 = np.stack([row @ kernel for row in average])
-    else:
-        logits = average @ kernel
-    logits += network.output_bias
-    logits -= logits.max(axis=-1, keepdims=True)
-    np.exp(logits, out=logits)
-    logits /= logits.sum(axis=-1, keepdims=True)
-    return logits

@@ -13,7 +13,8 @@ from pi_runtime.backends.in_flight import (
     RingState,
     start_state,
 )
-from pi_runtime.backends.numpy.gates import Gates, for_tanh, output_layer
+from pi_runtime.backends.numpy.gates import Gates, for_tanh
+from pi_runtime.backends.numpy.output import output_layer
 from pi_runtime.model.network import EPSILON, Network
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pi_runtime.backends.base import Session
 from pi_runtime.backends.in_flight import Float32
 from pi_runtime.backends.numpy.cell import Cell, for_cell
-from pi_runtime.backends.numpy.gates import output_layer
+from pi_runtime.backends.numpy.output import output_layer
 from pi_runtime.backends.whole_window import WholeWindowSession, in_parts, windows_at_once
 from pi_runtime.model.network import EPSILON, Lstm, Network
 

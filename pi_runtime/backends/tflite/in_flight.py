@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -198,7 +197,18 @@ class Crew:
         from concurrent.futures import ThreadPoolExecutor  # which a single thread does without
 
         self.pool = Pool(make, 1)
-        self.threads = ThreadPoolExecutor(threads, "rnn-step")
+        self.helpers = threads - 1
+        """So many, since the thread that asks for a step has a part in it."""
+        self._threads = ThreadPoolExecutor(self.helpers, "rnn-step")
+
+    def share(self, work: Callable[[], None]) -> None:
+        """Let every thread do the same work, which takes its parts from something they share."""
+        helpers = [self._threads.submit(work) for _ in range(self.helpers)]
+        try:
+            work()
+        finally:
+            for helper in helpers:
+                helper.result()
 
 
 class _TfliteInFlightSession(InFlightSession[_TfliteGroup]):
@@ -218,7 +228,15 @@ class _TfliteInFlightSession(InFlightSession[_TfliteGroup]):
         crew = self._backend.crew
         if crew is None:
             return super()._step_all(groups, ids)
-        return [*crew.threads.map(partial(self._step_in, crew.pool), groups, ids)]
+        pool, upcoming = crew.pool, iter(range(len(groups)))
+        found: dict[int, Float32] = {}
+
+        def work() -> None:
+            for at in upcoming:
+                found[at] = self._step_in(pool, groups[at], ids[at])
+
+        crew.share(work)
+        return [found[at] for at in range(len(groups))]
 
     def _step_in(self, pool: Pool[_InFlightInterpreter], group: _TfliteGroup, ids: Ids) -> Float32:
         place = group.place
