@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from pi_runtime.backends.onnx.graph import Graph
@@ -10,11 +11,15 @@ from pi_runtime.errors import BackendError
 
 
 def installed_onnxruntime() -> Any:
-    """Return the module.
+    """Return the module, which is to send nothing to anybody unless the environment says so.
+
+    Since 1.29 its wheels report each session to Microsoft from a thread of their own, and keep the
+    reports under ~/.cache until they are sent.
 
     Raises:
         BackendError: it is not installed.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         with quiet_stderr():  # it warns of graphics cards that it cannot make out, as on a Pi
             import onnxruntime

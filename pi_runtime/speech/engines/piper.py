@@ -21,7 +21,9 @@ MAX_CONFIG_BYTES = 1 << 20
 _ADVICE = 'pip install "textgenrnn-pi[piper]", and name a voice file with --voice'
 # Replies to each line on stdin as `PersistentProcess` expects.
 _SPEAK = """\
-import sys
+import os, sys
+# Of ONNX Runtime, which computes the voice: it would report each one to Microsoft.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 from piper import PiperVoice, SynthesisConfig
 voice = PiperVoice.load(sys.argv[1])
 how = SynthesisConfig(length_scale=float(sys.argv[2]))
