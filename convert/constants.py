@@ -19,11 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pi_runtime.model.manifest import ArraySpec
+from pi_runtime.model.manifest import MIN_QUANTIZED, ArraySpec
 from pi_runtime.model.network import FloatArray
-
-MIN_QUANTIZED = 1024
-"""TensorFlow leaves smaller constants in float32, which the attention logits need."""
 
 ALIGNMENT = 16
 """Of an array that is appended, as of those that TensorFlow stores."""

@@ -46,6 +46,9 @@ MAX_GOLDEN = 16
 MAX_TOLERANCE = 0.5
 """Upper bound on what a golden window may deviate. Over-trained networks of the zoo allow 0.05."""
 
+MIN_QUANTIZED = 1024
+"""In an int8 file smaller arrays are float32: TensorFlow leaves them, as the attention needs."""
+
 DTYPES: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "int8": np.dtype("i1")}
 
 

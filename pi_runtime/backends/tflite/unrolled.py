@@ -13,10 +13,8 @@ import numpy as np
 
 from pi_runtime.backends.in_flight import Float32
 from pi_runtime.backends.tflite.graph import Graph
+from pi_runtime.model.manifest import MIN_QUANTIZED
 from pi_runtime.model.network import EPSILON, FloatArray, Lstm, Network
-
-MIN_QUANTIZED = 1024
-"""rnn-convert leaves smaller arrays in float32 (`convert.constants`)."""
 
 MAX_TABLE = 1 << 20
 """The most values in the table of a first layer's inputs; reading a larger one from memory costs
