@@ -1,4 +1,4 @@
-"""What a token costs has not changed: instructions by 3 %, or memory traffic by 10 %.
+"""What a token costs has not changed: instructions by 3 %, or memory traffic by 15 %.
 
 A change on purpose is kept by `scripts/benchmark --count --keep`.
 """
