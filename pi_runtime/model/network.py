@@ -11,6 +11,7 @@ forget, candidate, output.)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ class Network:
         """U, the same in every layer."""
         return self.layers[0][0].units
 
-    @property
+    @cached_property  # each session asks
     def nbytes(self) -> int:
         """Bytes of all arrays."""
         return sum(array.nbytes for array in self.arrays().values())

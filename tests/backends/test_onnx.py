@@ -19,7 +19,8 @@ from pi_runtime.errors import BackendError
 from pi_runtime.model.file import ModelFile
 from tests.helpers.backends import needs_onnx
 from tests.helpers.checkpoints import packed_model, small_network
-from tests.helpers.commands import ROOT
+from tests.helpers.commands import ROOT, run_command
+from tests.helpers.conversion import Converter
 from tests.helpers.networks import LENGTH, NETWORKS
 
 CONTENT = packed_model(small_network())
@@ -45,26 +46,21 @@ def test_the_same_network_gives_the_same_bytes(name: str) -> None:
 
 
 @needs_onnx
-def test_it_reports_to_nobody(tmp_path: Path) -> None:
+def test_it_reports_to_nobody(converted: Converter, tmp_path: Path) -> None:
     """Wheels since 1.29 keep what they are going to send in the cache of whoever runs them."""
-    path, home = tmp_path / "m.tflite", tmp_path / "home"
-    path.write_bytes(CONTENT)
-    home.mkdir()
-    code = (
-        "import os, sys\n"
-        "from pi_runtime.backends.onnx import load\n"
-        "from pi_runtime.model.file import ModelFile\n"
-        "load(ModelFile(sys.argv[1])).session().step([1])\n"
-        "print(len(os.listdir('/proc/self/task')))\n"
-    )
+    path = converted.small("small-both-ways", NETWORKS["both-ways"], LENGTH)
     # Without CI, which would keep it silent too.
-    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", code, path],
-        env=environment, capture_output=True, text=True, check=True, cwd=ROOT,
-    )  # fmt: skip
-    assert done.stdout == "1\n", "threads"
-    assert not [file for file in home.rglob("*") if "textgenrnn" not in str(file)]
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+    done = run_command(
+        *("rnn-generate", path, "--backend", "onnx", "--seed", 1, "--max-gen-length", 9),
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "onnx" in done.stderr
+    ours = tmp_path / ".cache" / "textgenrnn-pi"
+    assert [
+        file for file in tmp_path.rglob("*") if not file.is_dir() and ours not in file.parents
+    ] == []
 
 
 def test_where_it_is_not_installed(model: ModelFile, monkeypatch: pytest.MonkeyPatch) -> None:
