@@ -13,6 +13,8 @@ import pytest
 import worker
 from peer import Peer
 
+from tests.helpers.commands import ROOT
+
 
 def peer(*seconds: float) -> Peer:
     process = subprocess.Popen([sys.executable, "-c", ""], text=True)
@@ -53,3 +55,14 @@ def test_whole_processes_take_turns() -> None:
 def test_a_process_that_fails_is_no_figure() -> None:
     with pytest.raises(SystemExit, match="exit 3"):
         processes.measure({"bad": [sys.executable, "-c", "raise SystemExit(3)"]}, {}, rounds=1)
+
+
+def test_an_unknown_option_is_refused_before_anything_is_set_up() -> None:
+    done = subprocess.run(
+        [ROOT / "scripts" / "benchmark", "--quik"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: scripts/benchmark: --quik is unknown – take --quick, --count or --speech, "
+        "or nothing\n"
+    )
